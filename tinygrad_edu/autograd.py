@@ -1,0 +1,375 @@
+"""Reverse-mode differentiation: walk the recorded operations backward and apply the chain rule to each.
+
+The nodes carry the order in which they ran, and whatever uses a result ran after it. So visiting nodes
+from the newest to the oldest is a topological order: when a node's turn comes, every gradient that flows
+into it has arrived. No recursion, each node once, however many paths lead through it. (Griewank &
+Walther, *Evaluating Derivatives*, 2008, ch. 3.)
+"""
+
+from collections.abc import Iterable, Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .context import anchor, context, enable_grad, no_grad, source_line
+from .errors import DTypeError, GradientError, ShapeError
+from .function import Node, part_of, shape_of
+from .tensor import Tensor, wrap
+
+__all__ = ["backward", "grad"]
+
+
+def backward(
+    outputs: Tensor | Sequence[Tensor],
+    gradients: Any = None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> None:
+    """Add the derivative of ``outputs`` to the ``.grad`` of every leaf that requires a gradient.
+
+    Parameters
+    ----------
+    outputs
+        The tensor to differentiate, usually a loss of shape ``()``; or several, whose gradients add up.
+    gradients
+        dL/d(output), of each output's shape. May be left out where the output is a single number.
+    retain_graph
+        Keep what the rules saved, so that the same graph can be walked again.
+    create_graph
+        Record the backward pass too, so that the gradients can be differentiated. Implies ``retain_graph``.
+
+    Raises
+    ------
+    GradientError
+        If nothing was recorded, if the graph was freed by an earlier pass, if a parameter was changed in
+        place after the forward pass, or if a rule returns a gradient of the wrong shape.
+
+    Examples
+    --------
+    >>> import tinygrad_edu as te
+    >>> x = te.Tensor(3.0, requires_grad=True)
+    >>> (x ** 2).backward()
+    >>> x.grad
+    Tensor(6.)
+    """
+    starts = _starts(outputs, gradients, create_graph)
+    found = _sweep(starts, create_graph=create_graph, retain=retain_graph or create_graph)
+    # Only now, so that a pass which failed half-way has changed nothing.
+    for leaf, g in found.values():
+        new = g if isinstance(g, Tensor) else wrap(g, None)
+        if leaf.grad is None:
+            leaf.grad = new
+        elif create_graph:
+            leaf.grad = leaf.grad + new
+        else:
+            leaf.grad = wrap(leaf.grad._data + new._data, None)
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    gradients: Any = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> Any:
+    """Return the derivative of ``outputs`` with respect to ``inputs``, leaving every ``.grad`` alone.
+
+    Parameters
+    ----------
+    outputs, gradients
+        As for :func:`backward`.
+    inputs
+        One tensor, or several: leaves or results of operations.
+    create_graph
+        Return gradients that can be differentiated again.
+    retain_graph
+        Keep the graph for another pass; by default as ``create_graph``.
+    allow_unused
+        Return None for an input that the outputs don't depend on, instead of raising.
+
+    Returns
+    -------
+    A Tensor of the input's shape and dtype, or a tuple of them if ``inputs`` is a sequence.
+
+    Examples
+    --------
+    >>> import tinygrad_edu as te
+    >>> x = te.Tensor(2.0, requires_grad=True)
+    >>> slope = te.grad(x ** 3, x, create_graph=True)
+    >>> slope, te.grad(slope, x)
+    (Tensor(12., fn=<multiply>), Tensor(12.))
+    """
+    single = isinstance(inputs, Tensor)
+    wanted: list[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for i, x in enumerate(wanted):
+        if not isinstance(x, Tensor) or not x.requires_grad:
+            raise GradientError(
+                f"grad: input {i} ({x!r}) doesn't require a gradient, so nothing that used it was recorded; "
+                "make it with requires_grad=True before the computation"
+            )
+    starts = _starts(outputs, gradients, create_graph)
+    targets = {id(x if x.node is None else x.node) for x in wanted}
+    retain = create_graph if retain_graph is None else retain_graph
+    found = _sweep(starts, create_graph=create_graph, retain=retain, targets=targets)
+    results: list[Tensor | None] = []
+    for i, x in enumerate(wanted):
+        entry = found.get(id(x if x.node is None else x.node))
+        if entry is None and not allow_unused:
+            raise GradientError(
+                f"grad: the outputs don't depend on input {i} ({x!r}); "
+                "pass allow_unused=True to get None for it"
+            )
+        g = None if entry is None else entry[1]
+        results.append(g if g is None or isinstance(g, Tensor) else wrap(g, None))
+    return results[0] if single else tuple(results)
+
+
+def _starts(outputs: Tensor | Sequence[Tensor], gradients: Any, create_graph: bool) -> list[tuple[Any, Any]]:
+    """Pair each output's node (or leaf) with the gradient that the walk starts from."""
+    many: list[Tensor] = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    given = [gradients] if isinstance(outputs, Tensor) or gradients is None else list(gradients)
+    if gradients is None:
+        given = [None] * len(many)
+    if len(given) != len(many):
+        raise GradientError(f"backward: {len(many)} outputs but {len(given)} gradients")
+    starts: list[tuple[Any, Any]] = []
+    for y, g in zip(many, given, strict=True):
+        if not isinstance(y, Tensor):
+            raise DTypeError(f"backward: expected a Tensor to differentiate, got {type(y).__name__}")
+        if not y.requires_grad:
+            raise GradientError(
+                f"backward: {y!r} doesn't require a gradient. Either no input had requires_grad=True, "
+                "or it was computed under no_grad() or after detach()"
+            )
+        if g is None:
+            if y.size != 1:
+                raise GradientError(
+                    f"backward: the tensor has shape {y.shape}, but only a single number has a gradient by "
+                    "itself; reduce it first (.sum() or .mean()), or pass gradients= of the same shape"
+                )
+            g = np.ones(y.shape, y.dtype)
+        data = g._data if isinstance(g, Tensor) else np.asarray(g, y.dtype)
+        if data.shape != y.shape:
+            raise ShapeError(f"backward: the output is {y.shape}, but the gradient given for it {data.shape}")
+        g = (g if isinstance(g, Tensor) else wrap(data, None)) if create_graph else data
+        starts.append((y if y.node is None else y.node, g))
+    return starts
+
+
+def _sweep(
+    starts: Iterable[tuple[Any, Any]], *, create_graph: bool, retain: bool, targets: set[int] | None = None
+) -> dict[int, tuple[Any, Any]]:
+    """Walk from the newest node to the oldest; return ``{id: (leaf or node, gradient)}``.
+
+    Without ``targets`` that is every leaf reached. With them, just those, and only nodes on a way to one
+    of them run.
+    """
+    starts = list(starts)
+    useful = None if targets is None else _leading_to(targets, [x for x, _ in starts])
+    waiting: dict[int, Node] = {}  # by order
+    queue: list[int] = []  # of negated orders: heappop gives the newest
+    flowing: dict[int, Any] = {}  # gradient that has arrived so far, by the node's id
+    found: dict[int, tuple[Any, Any]] = {}
+
+    def arrive(x: Any, g: Any) -> None:
+        key = id(x)
+        if isinstance(x, Node):
+            before = flowing.get(key)
+            if before is None:
+                flowing[key] = g
+                waiting[x.order] = x
+                heappush(queue, -x.order)
+            else:
+                flowing[key] = _add_parts(before, g) if isinstance(g, tuple) else before + g
+        elif key in found:
+            found[key] = (x, found[key][1] + g)
+        else:
+            found[key] = (x, g)
+
+    def wants(x: Any) -> bool:
+        if useful is not None:
+            return id(x) in useful
+        return isinstance(x, Node) or (isinstance(x, Tensor) and x.requires_grad)
+
+    for x, g in starts:
+        if wants(x):
+            arrive(x, g)
+    while queue:
+        node = waiting.pop(-heappop(queue))
+        g = flowing.pop(id(node))
+        if targets is not None and id(node) in targets:
+            found[id(node)] = (node, g)
+        needs = tuple([wants(x) for x in node.inputs])
+        if True not in needs:
+            continue
+        saved = node.saved
+        gradients = _run_rule(node, g, needs, create_graph)
+        for i, (x, dx) in enumerate(zip(node.inputs, gradients, strict=True)):
+            if needs[i] and dx is not None:
+                dx = _checked(node, i, x, dx)
+                if isinstance(dx, np.ndarray) and not isinstance(x, Node) and _is_shared(dx, g, saved, gradients):
+                    dx = dx.copy()
+                arrive(x, dx)
+        if not retain:
+            _free(node)
+    return found
+
+
+@anchor
+def _run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -> tuple[Any, ...]:
+    """Call an operation's backward with what it asked for; return one gradient for each input."""
+    saved, inputs = node.saved, node.inputs
+    if saved is None:
+        raise GradientError(
+            f"{node.fn.name}{_place(node)}: this graph has been walked already, and what its rules had saved "
+            "was freed on the way. Compute the loss again, or keep the graph with retain_graph=True"
+        )
+    if isinstance(node.shape, tuple) and isinstance(g, tuple):  # several results: fill what nobody used
+        g = tuple(
+            [
+                np.zeros(s, node.dtype) if part is None else part
+                for part, s in zip(g, node.shape, strict=True)
+            ]
+        )
+    args: list[Any] = []
+    for kind, key in node.fn._plan:
+        if kind == "input":
+            source, value = inputs[key[0]], saved[key[1]]
+            if isinstance(source, Tensor) and source.changed > node.order:
+                raise GradientError(
+                    f"{node.fn.name}{_place(node)}: {source.name or 'a leaf'} {source.shape} was changed in "
+                    "place after this was computed from it, so its gradient would be wrong. Call backward() "
+                    "before optimizer.step(), and compute the loss again after it"
+                )
+            if create_graph:
+                value = _relink(value, source)
+            args.append(value)
+        elif kind == "out":
+            value = saved[key]
+            if create_graph:
+                value = (
+                    tuple([wrap(v, part_of(node, i, v)) for i, v in enumerate(value)])
+                    if isinstance(value, tuple)
+                    else wrap(value, node)
+                )
+            args.append(value)
+        elif kind == "extra":
+            args.append(saved[key])
+        elif kind == "param":
+            args.append(node.params[key] if key in node.params else _default(node, key))
+        elif kind == "shape":
+            args.append(shape_of(inputs[key]))
+        elif kind == "shapes":
+            args.append([shape_of(x) for x in inputs])
+        else:
+            args.append(needs)
+    before = context.module, context.where
+    context.module, context.where = node.module, node.where
+    try:
+        with enable_grad() if create_graph else no_grad():
+            gradients = node.fn.backward(g, *args)
+            if not isinstance(gradients, tuple):
+                gradients = (gradients,)
+            if len(gradients) != len(inputs):
+                raise GradientError(
+                    f"{node.fn.name}.backward returned {len(gradients)} gradients for {len(inputs)} inputs; "
+                    "return one for each, None where there is none"
+                )
+            if node.fn.broadcasts:
+                gradients = tuple(
+                    [
+                        ops.unbroadcast(dx, shape_of(x)) if need and dx is not None else None
+                        for dx, x, need in zip(gradients, inputs, needs, strict=True)
+                    ]
+                )
+    finally:
+        context.module, context.where = before
+    return gradients
+
+
+def _relink(value: Any, source: Any) -> Any:
+    """Give a saved array its place in the graph back, so that the rule's own use of it is recorded."""
+    if isinstance(source, Node):
+        return wrap(value, source)
+    return source if isinstance(source, Tensor) else value
+
+
+def _default(node: Node, name: str) -> Any:
+    return node.fn.forward.__kwdefaults__[name]
+
+
+def _checked(node: Node, index: int, x: Any, dx: Any) -> Any:
+    """See that a rule returned a gradient of its input's shape, and give it the input's dtype."""
+    if isinstance(dx, tuple):  # of an operation with several results: each part was checked on its way here
+        return dx
+    if not isinstance(dx, Tensor | np.ndarray):
+        dx = np.asarray(dx)
+    if dx.shape != x.shape:
+        raise GradientError(
+            f"{node.fn.name}.backward{_place(node)} returned a gradient of shape {dx.shape} for input {index}, "
+            f"whose shape is {x.shape}: they must be equal. If the input was broadcast, sum over those axes"
+        )
+    return dx if dx.dtype == x.dtype else dx.astype(x.dtype)
+
+
+def _is_shared(dx: Any, g: Any, saved: tuple[Any, ...] | None, gradients: tuple[Any, ...]) -> bool:
+    """Tell whether a leaf's gradient would share memory with something else that lives on."""
+    if dx.base is not None or dx is g or any(dx is s for s in saved or ()):
+        return True
+    return sum(dx is other for other in gradients) > 1
+
+
+def _add_parts(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([y if x is None else x if y is None else x + y for x, y in zip(a, b, strict=True)])
+
+
+class Constant:
+    """What a freed node remembers of an input that took no gradient: enough to draw it."""
+
+    __slots__ = ("dtype", "name", "shape")
+
+    def __init__(self, x: Any) -> None:
+        self.shape, self.dtype, self.name = x.shape, x.dtype, getattr(x, "name", None)
+
+
+def _free(node: Node) -> None:
+    """Let go of the arrays, so that memory falls while the walk goes on, and of the data batch."""
+    node.saved = None
+    for x in node.inputs:
+        if isinstance(x, np.ndarray) or (isinstance(x, Tensor) and not x.requires_grad):
+            node.inputs = tuple(
+                [
+                    Constant(x)
+                    if isinstance(x, np.ndarray) or (isinstance(x, Tensor) and not x.requires_grad)
+                    else x
+                    for x in node.inputs
+                ]
+            )
+            return
+
+
+def _leading_to(targets: set[int], starts: list[Any]) -> set[int]:
+    """Collect the ids of all nodes and leaves through which a gradient reaches a target."""
+    nodes: dict[int, Node] = {}
+    stack = [x for x in starts if isinstance(x, Node)]
+    while stack:
+        node = stack.pop()
+        if node.order not in nodes:
+            nodes[node.order] = node
+            stack.extend(x for x in node.inputs if isinstance(x, Node))
+    useful = set(targets)
+    for order in sorted(nodes):  # inputs before what was made of them
+        node = nodes[order]
+        if any(id(x) in useful for x in node.inputs):
+            useful.add(id(node))
+    return useful
+
+
+def _place(node: Node) -> str:
+    line = source_line(node.where)
+    return f"{f' in {node.module}' if node.module else ''}{f' (line {line})' if line else ''}"

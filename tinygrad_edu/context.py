@@ -1,0 +1,125 @@
+"""Where we are: is the tape recording, inside which module, on which line of the user's program.
+
+All of it is thread-local, so a thread that predicts under ``no_grad`` doesn't stop another that trains.
+"""
+
+import linecache
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from pathlib import Path
+from types import CodeType, TracebackType
+from typing import Any, NamedTuple, Self, TypeVar
+
+__all__ = ["SourceLine", "Where", "context", "enable_grad", "is_grad_enabled", "no_grad", "source_line"]
+
+# A place in the user's program: a code object and an offset into its bytecode. Finding the line number
+# takes a search, so that waits until somebody asks (see source_line).
+Where = tuple[CodeType, int]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PACKAGE = str(Path(__file__).parent)
+_anchors: set[int] = set()
+
+
+class _Context(threading.local):
+    recording: bool = True
+    module: str = ""
+    where: Where | None = None
+
+
+context = _Context()
+
+
+def anchor(function: F) -> F:
+    """Mark a function of ours that sets ``context.where``: the search for the user's line ends there."""
+    _anchors.add(id(function.__code__))  # type: ignore[attr-defined]
+    return function
+
+
+def user_line() -> Where | None:
+    """Find the innermost frame outside this package.
+
+    It runs at each recorded operation, so it walks as few frames as it can: a module's call and a
+    gradient rule have looked the line up already (see ``anchor``).
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(_PACKAGE):
+            return code, frame.f_lasti
+        if id(code) in _anchors:
+            return context.where
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+class SourceLine(NamedTuple):
+    """A line of the user's program."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{Path(self.file).name}:{self.line}"
+
+
+def source_line(where: Where | None) -> SourceLine | None:
+    """Turn the cheap record of a place into file, line number and text."""
+    if where is None:
+        return None
+    code, offset = where
+    # co_positions has an entry for each instruction, which is two bytes long.
+    for index, (line, _, _, _) in enumerate(code.co_positions()):
+        if index * 2 == offset and line is not None:
+            return SourceLine(code.co_filename, line, linecache.getline(code.co_filename, line).strip())
+    return SourceLine(code.co_filename, code.co_firstlineno, "")
+
+
+class _Recording(ContextDecorator):
+    """Switch the tape on or off for a block (``with no_grad():``) or a function (``@no_grad()``)."""
+
+    value: bool
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def _recreate_cm(self) -> Self:
+        return type(self)()  # a decorated function may run in several threads: to each call its own
+
+    def __enter__(self) -> Self:
+        self._before.append(context.recording)
+        context.recording = self.value
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        context.recording = self._before.pop()
+
+
+class no_grad(_Recording):
+    """Compute without recording: nothing made inside requires a gradient.
+
+    >>> import tinygrad_edu as te
+    >>> w = te.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with te.no_grad():
+    ...     (w * 2).requires_grad
+    False
+    """
+
+    value = False
+
+
+class enable_grad(_Recording):
+    """Record again inside a ``no_grad`` block."""
+
+    value = True
+
+
+def is_grad_enabled() -> bool:
+    """Tell whether operations are being recorded in this thread."""
+    return context.recording

@@ -1,0 +1,309 @@
+"""What an operation is: a forward, a backward, a formula, and the record it leaves on the tape.
+
+An operation is a class with two static methods::
+
+    class Multiply(Function):
+        name = "multiply"
+        formula = r"y = x_1 x_2"
+
+        @staticmethod
+        def forward(x1, x2):            # arrays in, array out
+            return x1 * x2
+
+        @staticmethod
+        def backward(g, x1, x2):        # dL/dy in, one dL/dx for each input out
+            return g * x2, g * x1
+
+``backward`` says by the *names of its parameters* what it needs again; the tape keeps just that:
+
+====================  =====================================================================
+``x1``                the input that ``forward`` calls ``x1``
+``x1_shape``          its shape alone, so that the array needn't be kept
+``out``               what ``forward`` returned
+``axis``              a keyword argument of ``forward``
+``needs``             a tuple of bools: which inputs want a gradient (skip the work for others)
+a name in ``extras``  something more that ``forward`` returned after its result, for ``backward``
+====================  =====================================================================
+
+The rule is written with the engine's own functions and operators, which take arrays and Tensors alike.
+On arrays it is the fast path. For a gradient of a gradient the same rule runs on Tensors and is itself
+recorded, so one definition serves every order.
+"""
+
+import inspect
+from collections.abc import Callable
+from itertools import count
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+
+from . import tensor as _tensor
+from .context import Where, context, source_line, user_line
+from .errors import DTypeError, GradientError, ShapeError, TinygradEduError
+
+__all__ = ["Function", "Node", "Part", "shape_of"]
+
+_clock = count(1)
+
+
+def now() -> int:
+    """Return the next tick of the clock that orders operations and in-place changes."""
+    return next(_clock)
+
+
+def shape_of(x: Any) -> Any:
+    """Return the shape of what a node has for an input: a node, a Tensor, an array or a number."""
+    shape = getattr(x, "shape", None)
+    return np.shape(x) if shape is None else shape
+
+
+class Node:
+    """One operation on the tape: what was done, to what, where in the model and in the program.
+
+    ``inputs`` holds, for each input, the node that made it, or else the thing itself: a leaf Tensor, an
+    array, a number. ``saved`` holds the arrays that the rule needs again, and None once they are freed.
+    ``order`` grows with time, so it sorts any graph topologically.
+    """
+
+    __slots__ = ("dtype", "fn", "inputs", "module", "order", "params", "saved", "shape", "where")
+
+    fn: "type[Function]"
+    inputs: tuple[Any, ...]
+    params: dict[str, Any]
+    saved: tuple[Any, ...] | None
+    shape: Any  # of the result; a tuple of shapes where the operation has several results
+    dtype: np.dtype[Any]
+    module: str
+    where: Where | None
+    order: int
+
+    def __repr__(self) -> str:
+        place = f" in {self.module}" if self.module else ""
+        return f"<Node {self.fn.name} {self.shape}{place}>"
+
+
+class Function:
+    """The base of every operation, ours and yours: see the module's text for how one is written.
+
+    Raises
+    ------
+    GradientError
+        When the class is made, if ``backward`` names something that ``forward`` doesn't have.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_edu as te
+    >>> class Cube(te.Function):
+    ...     name = "cube"
+    ...     @staticmethod
+    ...     def forward(x):
+    ...         return x ** 3
+    ...     @staticmethod
+    ...     def backward(g, x):
+    ...         return g * 3 * x ** 2
+    >>> x = te.Tensor([1.0, 2.0], requires_grad=True)
+    >>> Cube.apply(x).sum().backward()
+    >>> x.grad
+    Tensor([ 3., 12.])
+    """
+
+    name: ClassVar[str] = ""  # as the pictures and the errors call it
+    formula: ClassVar[str] = ""  # LaTeX: the result from the inputs
+    derivative: ClassVar[str] = ""  # LaTeX: each input's gradient, written with a bar, from the result's
+    words: ClassVar[str] = ""  # one plain sentence
+    extras: ClassVar[tuple[str, ...]] = ()
+    broadcasts: ClassVar[bool] = False  # the tape then sums each gradient over the axes that were stretched
+    differentiable: ClassVar[bool] = False  # has a backward; set by the engine
+
+    # Worked out once for each class from the two signatures.
+    _inputs: ClassVar[tuple[str, ...]] = ()
+    _saves: ClassVar[tuple[int, ...]] = ()  # positions among (inputs…, out, extras…) that the tape keeps
+    _plan: ClassVar[tuple[tuple[str, Any], ...]] = ()  # how to fill each of backward's parameters
+
+    forward: ClassVar[Callable[..., Any]]
+    backward: ClassVar[Callable[..., Any]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.name = cls.__dict__.get("name", cls.__name__.lower())
+        if hasattr(cls, "forward"):
+            _read_signatures(cls)
+
+    @classmethod
+    def apply(cls, *inputs: Any, **params: Any) -> "_tensor.Tensor":
+        """Run the operation; record it if the tape is on and an input requires a gradient.
+
+        As soon as one input is a Tensor, so is the result (a tuple of them, if ``forward`` returns one).
+        Arrays and numbers alone give an array: that is how a rule runs at full speed.
+        """
+        arrays: list[Any] = []
+        sources: list[Any] = []
+        has_tensor = tracked = False
+        for x in inputs:
+            if isinstance(x, _tensor.Tensor):
+                has_tensor = True
+                arrays.append(x._data)
+                if x.requires_grad:
+                    tracked = True
+                    sources.append(x if x.node is None else x.node)
+                    continue
+            else:
+                arrays.append(x)
+            sources.append(x)
+        try:
+            out = cls.forward(*arrays, **params)
+        except (ValueError, TypeError, IndexError) as error:
+            cls._raise(error, inputs)
+        extras: tuple[Any, ...] = ()
+        if cls.extras:
+            out, *rest = out
+            extras = tuple(rest)
+        if not has_tensor:
+            return out  # type: ignore[no-any-return]
+        if not (tracked and context.recording and cls.differentiable):
+            return _wrap_all(out, None)
+        node = Node()
+        node.fn = cls
+        node.inputs = tuple(sources)
+        node.params = params
+        node.module = context.module
+        node.where = user_line()
+        node.order = next(_clock)
+        if type(out) is not np.ndarray and not isinstance(out, tuple):
+            out = np.asarray(out)
+        if cls._saves:
+            values = (*arrays, out, *extras)
+            node.saved = tuple([values[i] for i in cls._saves])
+        else:
+            node.saved = ()
+        return _wrap_all(out, node)
+
+    @classmethod
+    def hint(cls, *inputs: Any) -> str:
+        """Suggest how to mend a call that failed; an operation with a typical mistake overrides it."""
+        return ""
+
+    @classmethod
+    def _raise(cls, error: Exception, inputs: tuple[Any, ...]) -> NoReturn:
+        """Say what was called with what, in which module and on which line, and the likely mend."""
+        got = ", ".join(
+            f"{name} {_describe(x)}" for name, x in zip(_input_names(cls, len(inputs)), inputs, strict=True)
+        )
+        line = source_line(user_line())
+        lines = [f"{cls.name}: {error}" if str(error) else f"{cls.name} failed", f"  got: {got}"]
+        if context.module:
+            lines.append(f"  in: {context.module}")
+        if line is not None:
+            lines.append(f"  at: {line}  {line.text}")
+        hint = cls.hint(*inputs)
+        if hint:
+            lines.append(f"  hint: {hint}")
+        kind: type[Exception]
+        if isinstance(error, TinygradEduError):
+            kind = type(error)
+        elif isinstance(error, IndexError):
+            kind = IndexError  # iteration over a Tensor ends by it, as over any sequence
+        else:
+            kind = DTypeError if isinstance(error, TypeError) else ShapeError
+        raise kind("\n".join(lines)) from error
+
+
+def _wrap_all(out: Any, node: Node | None) -> Any:
+    """Turn an operation's array, or tuple of arrays, into a Tensor, or a tuple of Tensors, of ``node``."""
+    if not isinstance(out, tuple):
+        if node is not None:
+            node.shape, node.dtype = out.shape, out.dtype
+            if out.dtype.kind != "f":
+                node = None  # whole numbers and truth values carry no gradient
+        return _tensor.wrap(out, node)
+    if node is None:
+        return tuple([_tensor.wrap(array, None) for array in out])
+    node.shape = tuple([np.shape(array) for array in out])
+    node.dtype = out[0].dtype
+    return tuple([_tensor.wrap(array, part_of(node, i, array)) for i, array in enumerate(out)])
+
+
+def part_of(node: Node, index: int, array: Any) -> Node:
+    """Make the node of one result of an operation that has several."""
+    part = Node()
+    part.fn = Part
+    part.inputs = (node,)
+    part.params = {"index": index, "count": len(node.shape)}
+    part.saved = ()
+    part.shape, part.dtype = np.shape(array), array.dtype
+    part.module, part.where, part.order = node.module, node.where, next(_clock)
+    return part
+
+
+def _read_signatures(cls: type[Function]) -> None:
+    """Work out from the names in the two signatures what the tape keeps and how it calls the rule."""
+    forward = inspect.signature(cls.forward).parameters.values()
+    positional = [p.name for p in forward if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    variadic = [p.name for p in forward if p.kind is p.VAR_POSITIONAL]
+    keywords = [p.name for p in forward if p.kind is p.KEYWORD_ONLY]
+    cls._inputs = (*positional, *(f"*{name}" for name in variadic))
+    if getattr(cls, "backward", None) is None:
+        return
+    cls.differentiable = True
+    after = ["out", *cls.extras]
+    saves: list[int] = []
+    plan: list[tuple[str, Any]] = []
+    for name in list(inspect.signature(cls.backward).parameters)[1:]:
+        stem = name.removesuffix("_shape")
+        if name in positional:
+            saves.append(positional.index(name))
+            plan.append(("input", (positional.index(name), len(saves) - 1)))
+        elif name in after:
+            if variadic:
+                raise GradientError(f"{cls.__name__}: with *{variadic[0]} only shapes and arguments are kept")
+            saves.append(len(positional) + after.index(name))
+            plan.append(("out" if name == "out" else "extra", len(saves) - 1))
+        elif name in keywords:
+            plan.append(("param", name))
+        elif name == "needs":
+            plan.append(("needs", None))
+        elif name == "shapes" and variadic:
+            plan.append(("shapes", None))
+        elif stem in positional and name != stem:
+            plan.append(("shape", positional.index(stem)))
+        else:
+            known = [*positional, *(f"{p}_shape" for p in positional), *after, *keywords, "needs"]
+            if variadic:
+                known = ["shapes", *keywords, "needs"]
+            raise GradientError(
+                f"{cls.__name__}.backward asks for '{name}', which forward doesn't provide; "
+                f"it may name: {', '.join(known)}"
+            )
+    cls._saves, cls._plan = tuple(saves), tuple(plan)
+
+
+def _input_names(cls: type[Function], n: int) -> list[str]:
+    names = list(cls._inputs)
+    if names and names[-1].startswith("*"):
+        stem = names.pop()[1:]
+        names += [f"{stem}[{i}]" for i in range(n - len(names))]
+    names += [f"input {i}" for i in range(len(names), n)]
+    return names[:n]
+
+
+def _describe(x: Any) -> str:
+    if isinstance(x, _tensor.Tensor | np.ndarray):
+        label = f" '{x.name}'" if isinstance(x, _tensor.Tensor) and x.name else ""
+        return f"{tuple(x.shape)} {x.dtype}{label}"
+    text = repr(x)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+class Part(Function):
+    """One result of an operation that has several: the gradient of a tuple is a tuple."""
+
+    name = "part"
+    words = "Takes one of the results of an operation that returns several."
+
+    @staticmethod
+    def forward(results: tuple[Any, ...], *, index: int, count: int) -> Any:
+        return results[index]
+
+    @staticmethod
+    def backward(g: Any, index: int, count: int) -> Any:
+        return (tuple([g if i == index else None for i in range(count)]),)

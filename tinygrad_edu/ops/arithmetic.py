@@ -1,0 +1,530 @@
+"""Arithmetic of two tensors, element by element, with NumPy's broadcasting, and comparisons."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..errors import ArgumentError
+from ..function import Function
+from ..tensor import Tensor
+from .registry import register
+
+__all__ = [
+    "Add",
+    "Divide",
+    "Multiply",
+    "Negative",
+    "Pow",
+    "Subtract",
+    "abs",
+    "add",
+    "clip",
+    "divide",
+    "equal",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "logical_not",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "not_equal",
+    "pow",
+    "sign",
+    "square",
+    "subtract",
+    "unbroadcast",
+    "where",
+]
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum a gradient over the axes along which an input of ``shape`` was stretched.
+
+    Copying a value forward adds its gradients backward: if b of shape (3,) was added to each of 5 rows,
+    then dL/db is the sum over those rows.
+
+    >>> import numpy as np
+    >>> unbroadcast(np.ones((5, 3)), (3,))
+    array([5., 5., 5.])
+    """
+    if g.shape == shape:
+        return g
+    lead = g.ndim - len(shape)
+    stretched = [lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1]
+    return ops.reshape(ops.sum(g, axis=(*range(lead), *stretched)), shape)
+
+
+class Binary(Function):
+    """Two inputs that are broadcast together: a rule gives gradients of the result's shape."""
+
+    broadcasts = True
+
+    @classmethod
+    def hint(cls, *inputs: Any) -> str:
+        shapes = [np.shape(x) if not isinstance(x, Tensor) else x.shape for x in inputs]
+        if len(shapes) == 2 and len(shapes[0]) == len(shapes[1]) == 2 and shapes[0] == shapes[1][::-1]:
+            return "the shapes match after a transpose: x1.T or x2.T"
+        return (
+            "shapes are compared from the last axis backward: each pair must be equal, or one of them 1; "
+            "reshape or expand_dims puts a 1 where an axis is missing"
+        )
+
+
+@register
+class Add(Binary):
+    name = "add"
+    formula = r"y = x_1 + x_2"
+    derivative = r"\bar{x}_1 = \bar{y}, \quad \bar{x}_2 = \bar{y}"
+    words = "Adds; a change of either input changes the sum by as much, so both get the gradient as it is."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        return np.add(x1, x2)
+
+    @staticmethod
+    def backward(g: Any) -> Any:
+        return g, g
+
+
+def add(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 + x2; shapes broadcast, dtypes promote as in NumPy.
+
+    >>> add(Tensor([1.0, 2.0]), 10)
+    Tensor([11., 12.])
+    """
+    return Add.apply(x1, x2)
+
+
+@register
+class Subtract(Binary):
+    name = "subtract"
+    formula = r"y = x_1 - x_2"
+    derivative = r"\bar{x}_1 = \bar{y}, \quad \bar{x}_2 = -\bar{y}"
+    words = "Subtracts; what is taken away gets the gradient with its sign turned."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        return np.subtract(x1, x2)
+
+    @staticmethod
+    def backward(g: Any, needs: tuple[bool, ...]) -> Any:
+        return g, -g if needs[1] else None
+
+
+def subtract(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 - x2, broadcast.
+
+    >>> subtract(Tensor([1.0, 2.0]), 1)
+    Tensor([0., 1.])
+    """
+    return Subtract.apply(x1, x2)
+
+
+@register
+class Multiply(Binary):
+    name = "multiply"
+    formula = r"y = x_1 x_2"
+    derivative = r"\bar{x}_1 = \bar{y}\, x_2, \quad \bar{x}_2 = \bar{y}\, x_1"
+    words = "Multiplies; each input's gradient is scaled by the other input."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        return np.multiply(x1, x2)
+
+    @staticmethod
+    def backward(g: Any, x1: Any, x2: Any, needs: tuple[bool, ...]) -> Any:
+        return g * x2 if needs[0] else None, g * x1 if needs[1] else None
+
+
+def multiply(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 · x2 element by element, broadcast.
+
+    >>> multiply(Tensor([1.0, 2.0]), Tensor([3.0, 4.0]))
+    Tensor([3., 8.])
+    """
+    return Multiply.apply(x1, x2)
+
+
+@register
+class Divide(Binary):
+    name = "divide"
+    formula = r"y = x_1 / x_2"
+    derivative = r"\bar{x}_1 = \bar{y} / x_2, \quad \bar{x}_2 = -\bar{y}\, x_1 / x_2^2"
+    words = "Divides; the divisor's gradient falls with its square."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        return np.divide(x1, x2)
+
+    @staticmethod
+    def backward(g: Any, x1: Any, x2: Any, needs: tuple[bool, ...]) -> Any:
+        dx1 = g / x2
+        return dx1, -dx1 * (x1 / x2) if needs[1] else None
+
+
+def divide(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 / x2, broadcast; whole numbers give float64 as in NumPy, division by 0 gives inf or nan.
+
+    >>> divide(Tensor([1.0, 2.0]), 4)
+    Tensor([0.25, 0.5 ])
+    """
+    return Divide.apply(x1, x2)
+
+
+@register
+class Pow(Binary):
+    name = "pow"
+    formula = r"y = x_1^{x_2}"
+    derivative = r"\bar{x}_1 = \bar{y}\, x_2 x_1^{x_2 - 1}, \quad \bar{x}_2 = \bar{y}\, y \ln x_1"
+    words = "Raises to a power; the exponent's gradient needs the logarithm, so the base must be positive."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        return np.power(x1, x2)
+
+    @staticmethod
+    def backward(g: Any, x1: Any, x2: Any, needs: tuple[bool, ...]) -> Any:
+        dx1 = dx2 = None
+        if needs[0]:
+            # x2 = 0 gives a constant, whose slope is 0 even where x1 ** -1 is infinite. A plain number stays
+            # one, so that it doesn't widen float32.
+            plain = isinstance(x2, int | float)
+            dx1 = g * x2 * ops.pow(x1, x2 - (x2 != 0) if plain else ops.where(x2 == 0, x2, x2 - 1))
+        if needs[1]:
+            # 0 ** x2 is 0 for all positive x2, so its slope there is 0 and not 0 · -inf.
+            dx2 = g * ops.pow(x1, x2) * ops.log(ops.where(x1 == 0, 1.0, x1))
+        return dx1, dx2
+
+
+def pow(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 to the power of x2, broadcast; nan where a negative base meets a fraction.
+
+    >>> pow(Tensor([2.0, 3.0]), 2)
+    Tensor([4., 9.])
+    """
+    return Pow.apply(x1, x2)
+
+
+@register
+class Maximum(Binary):
+    name = "maximum"
+    formula = r"y = \max(x_1, x_2)"
+    derivative = r"\bar{x}_i = \bar{y}\,[x_i \text{ is the larger}], \text{ half each where equal}"
+    words = "Takes the larger of two; the gradient goes to the one that was taken."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        return np.maximum(x1, x2)
+
+    @staticmethod
+    def backward(g: Any, x1: Any, x2: Any) -> Any:
+        a, b = _data(x1), _data(x2)
+        return _share(g, np.where(a == b, 0.5, (a > b) | np.isnan(a)))
+
+
+def maximum(x1: Any, x2: Any, /) -> Tensor:
+    """Return the larger of x1 and x2, broadcast; nan if either is. Equal values share the gradient.
+
+    >>> maximum(Tensor([1.0, 5.0]), 3.0)
+    Tensor([3., 5.])
+    """
+    return Maximum.apply(x1, x2)
+
+
+@register
+class Minimum(Binary):
+    name = "minimum"
+    formula = r"y = \min(x_1, x_2)"
+    derivative = r"\bar{x}_i = \bar{y}\,[x_i \text{ is the smaller}], \text{ half each where equal}"
+    words = "Takes the smaller of two; the gradient goes to the one that was taken."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        return np.minimum(x1, x2)
+
+    @staticmethod
+    def backward(g: Any, x1: Any, x2: Any) -> Any:
+        a, b = _data(x1), _data(x2)
+        return _share(g, np.where(a == b, 0.5, (a < b) | np.isnan(a)))
+
+
+def minimum(x1: Any, x2: Any, /) -> Tensor:
+    """Return the smaller of x1 and x2, broadcast; nan if either is. Equal values share the gradient.
+
+    >>> minimum(Tensor([1.0, 5.0]), 3.0)
+    Tensor([1., 3.])
+    """
+    return Minimum.apply(x1, x2)
+
+
+def _share(g: Any, taken: Any) -> tuple[Any, Any]:
+    """Split g between x1 and x2, given where x1 was taken (0.5 where they were equal)."""
+    taken = taken.astype(g.dtype)
+    return g * taken, g * (1 - taken)
+
+
+def _data(x: Any) -> Any:
+    return x.data if isinstance(x, Tensor) else np.asarray(x)
+
+
+@register
+class Negative(Function):
+    name = "negative"
+    formula = r"y = -x"
+    derivative = r"\bar{x} = -\bar{y}"
+    words = "Turns the sign, and the gradient's."
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.negative(x)
+
+    @staticmethod
+    def backward(g: Any) -> Any:
+        return -g
+
+
+def negative(x: Any, /) -> Tensor:
+    """Return -x.
+
+    >>> negative(Tensor([1.0, -2.0]))
+    Tensor([-1.,  2.])
+    """
+    return Negative.apply(x)
+
+
+@register
+class Sign(Function):
+    name = "sign"
+    formula = r"y = \operatorname{sign}(x)"
+    words = "-1, 0 or 1; flat everywhere but at 0, so no gradient flows through it."
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.sign(x)
+
+
+def sign(x: Any, /) -> Tensor:
+    """Return -1, 0 or 1 by the sign of x, in x's dtype; never requires a gradient.
+
+    >>> sign(Tensor([-3.0, 0.0, 2.0]))
+    Tensor([-1.,  0.,  1.])
+    """
+    return Sign.apply(x)
+
+
+@register
+class Abs(Function):
+    name = "abs"
+    formula = r"y = |x|"
+    derivative = r"\bar{x} = \bar{y}\,\operatorname{sign}(x)"
+    words = "Drops the sign; the slope is the sign, and taken as 0 at 0."
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.abs(x)
+
+    @staticmethod
+    def backward(g: Any, x: Any) -> Any:
+        return g * ops.sign(x)
+
+
+def abs(x: Any, /) -> Tensor:
+    """Return |x|.
+
+    >>> abs(Tensor([-3.0, 2.0]))
+    Tensor([3., 2.])
+    """
+    return Abs.apply(x)
+
+
+@register
+class Square(Function):
+    name = "square"
+    formula = r"y = x^2"
+    derivative = r"\bar{x} = 2 x\, \bar{y}"
+    words = "Multiplies by itself."
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.square(x)
+
+    @staticmethod
+    def backward(g: Any, x: Any) -> Any:
+        return g * (2 * x)
+
+
+def square(x: Any, /) -> Tensor:
+    """Return x².
+
+    >>> square(Tensor([-3.0, 2.0]))
+    Tensor([9., 4.])
+    """
+    return Square.apply(x)
+
+
+@register
+class Where(Function):
+    name = "where"
+    formula = r"y = x_1 \text{ if condition else } x_2"
+    derivative = r"\bar{x}_1 = \bar{y}\,[\text{condition}], \quad \bar{x}_2 = \bar{y}\,[\text{not condition}]"
+    words = "Picks from one or the other; each gets the gradient where it was picked, and 0 elsewhere."
+    broadcasts = True
+
+    @staticmethod
+    def forward(condition: Any, x1: Any, x2: Any) -> Any:
+        return np.where(condition, x1, x2)
+
+    @staticmethod
+    def backward(g: Any, condition: Any, needs: tuple[bool, ...]) -> Any:
+        # Not g * condition: inf and nan times 0 would leak into the branch that wasn't picked.
+        return (
+            None,
+            ops.where(condition, g, 0.0) if needs[1] else None,
+            ops.where(condition, 0.0, g) if needs[2] else None,
+        )
+
+
+def where(condition: Any, x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 where the condition (bool) holds, else x2; all three broadcast.
+
+    >>> where(Tensor([True, False]), Tensor([1.0, 2.0]), 0.0)
+    Tensor([1., 0.])
+    """
+    return Where.apply(condition, x1, x2)
+
+
+def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
+    """Return x held between min and max (either may be None); outside them the gradient is 0.
+
+    Raises ArgumentError if min is greater than max.
+
+    >>> clip(Tensor([-2.0, 0.5, 3.0]), 0, 1)
+    Tensor([0. , 0.5, 1. ])
+    """
+    return Clip.apply(x, min=min, max=max)
+
+
+@register
+class Clip(Function):
+    name = "clip"
+    formula = r"y = \min(\max(x, a), b)"
+    derivative = r"\bar{x} = \bar{y}\,[a \le x \le b]"
+    words = "Holds values within bounds; where it had to, the gradient stops."
+
+    @staticmethod
+    def forward(x: Any, *, min: Any = None, max: Any = None) -> Any:
+        if min is not None and max is not None and np.any(np.asarray(min) > np.asarray(max)):
+            raise ArgumentError(f"min={min} is greater than max={max}")
+        return np.clip(x, min, max)
+
+    @staticmethod
+    def backward(g: Any, x: Any, min: Any, max: Any) -> Any:
+        values = _data(x)
+        inside = np.ones(values.shape, bool)
+        if min is not None:
+            inside &= values >= min
+        if max is not None:
+            inside &= values <= max
+        return ops.where(inside, g, 0.0)
+
+
+def _comparison(symbol: str, function: Any, text: str) -> type[Function]:
+    """Make the operation of a comparison: true or false, so without a gradient."""
+    cls = type(
+        function.__name__.title().replace("_", ""),
+        (Function,),
+        {
+            "name": function.__name__,
+            "formula": rf"y = [x_1 {symbol} x_2]",
+            "words": text,
+            "forward": staticmethod(lambda x1, x2: function(x1, x2)),
+            "__module__": __name__,
+        },
+    )
+    return register(cls)
+
+
+_Equal = _comparison("=", np.equal, "True where the two are equal.")
+_NotEqual = _comparison(r"\ne", np.not_equal, "True where the two differ.")
+_Less = _comparison("<", np.less, "True where the first is smaller.")
+_LessEqual = _comparison(r"\le", np.less_equal, "True where the first is smaller or equal.")
+_Greater = _comparison(">", np.greater, "True where the first is larger.")
+_GreaterEqual = _comparison(r"\ge", np.greater_equal, "True where the first is larger or equal.")
+
+
+def equal(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 == x2 element by element, as bools; broadcast.
+
+    >>> equal(Tensor([1, 2]), 2)
+    Tensor([False,  True])
+    """
+    return _Equal.apply(x1, x2)
+
+
+def not_equal(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 != x2 element by element, as bools; broadcast.
+
+    >>> not_equal(Tensor([1, 2]), 2)
+    Tensor([ True, False])
+    """
+    return _NotEqual.apply(x1, x2)
+
+
+def less(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 < x2 element by element, as bools; broadcast.
+
+    >>> less(Tensor([1, 2]), 2)
+    Tensor([ True, False])
+    """
+    return _Less.apply(x1, x2)
+
+
+def less_equal(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 <= x2 element by element, as bools; broadcast.
+
+    >>> less_equal(Tensor([1, 3]), 2)
+    Tensor([ True, False])
+    """
+    return _LessEqual.apply(x1, x2)
+
+
+def greater(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 > x2 element by element, as bools; broadcast.
+
+    >>> greater(Tensor([1, 3]), 2)
+    Tensor([False,  True])
+    """
+    return _Greater.apply(x1, x2)
+
+
+def greater_equal(x1: Any, x2: Any, /) -> Tensor:
+    """Return x1 >= x2 element by element, as bools; broadcast.
+
+    >>> greater_equal(Tensor([1, 2]), 2)
+    Tensor([False,  True])
+    """
+    return _GreaterEqual.apply(x1, x2)
+
+
+@register
+class LogicalNot(Function):
+    name = "logical_not"
+    formula = r"y = \lnot x"
+    words = "Turns true into false and false into true."
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.logical_not(x)
+
+
+def logical_not(x: Any, /) -> Tensor:
+    """Return True where x is 0 or False.
+
+    >>> logical_not(Tensor([True, False]))
+    Tensor([False,  True])
+    """
+    return LogicalNot.apply(x)

@@ -1,0 +1,190 @@
+"""Softmax, and the cross-entropies that training uses: computed from logits, in one operation each.
+
+Taken apart, softmax followed by a logarithm overflows or loses all digits; together they are exact, and
+their gradient is just "probability minus truth" (Bishop, *Pattern Recognition and Machine Learning*,
+2006, §4.3).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .. import kernels, ops
+from ..errors import DataError, DTypeError, ShapeError
+from ..function import Function
+from ..tensor import Tensor
+from .registry import register
+
+__all__ = [
+    "Softmax",
+    "log_softmax",
+    "sigmoid_cross_entropy",
+    "softmax",
+    "softmax_cross_entropy",
+]
+
+
+@register
+class Softmax(Function):
+    name = "softmax"
+    formula = r"y_i = e^{x_i} / \sum_j e^{x_j}"
+    derivative = r"\bar{x}_i = y_i \left(\bar{y}_i - \sum_j \bar{y}_j y_j\right)"
+    words = "Turns scores into probabilities that add up to 1; raising one lowers the others."
+
+    @staticmethod
+    def forward(x: Any, *, axis: int) -> Any:
+        x = np.asarray(x)
+        y = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
+        return y / np.add.reduce(y, axis=axis, keepdims=True)
+
+    @staticmethod
+    def backward(g: Any, out: Any, axis: int) -> Any:
+        return out * (g - ops.sum(g * out, axis=axis, keepdims=True))
+
+
+def softmax(x: Any, /, *, axis: int = -1) -> Tensor:
+    """Return e^x divided by its sum along an axis: positive, adding up to 1.
+
+    >>> softmax(Tensor([1.0, 1.0]))
+    Tensor([0.5, 0.5])
+    """
+    return Softmax.apply(x, axis=axis)
+
+
+@register
+class LogSoftmax(Function):
+    name = "log_softmax"
+    formula = r"y_i = x_i - \ln \sum_j e^{x_j}"
+    derivative = r"\bar{x}_i = \bar{y}_i - e^{y_i} \sum_j \bar{y}_j"
+    words = "The logarithm of softmax, exact where the probability itself would round to 0."
+
+    @staticmethod
+    def forward(x: Any, *, axis: int) -> Any:
+        x = np.asarray(x)
+        shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+        return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+
+    @staticmethod
+    def backward(g: Any, out: Any, axis: int) -> Any:
+        return g - ops.exp(out) * ops.sum(g, axis=axis, keepdims=True)
+
+
+def log_softmax(x: Any, /, *, axis: int = -1) -> Tensor:
+    """Return ln softmax(x) along an axis, without underflow.
+
+    >>> log_softmax(Tensor([0.0, 1000.0]))
+    Tensor([-1000.,     0.])
+    """
+    return LogSoftmax.apply(x, axis=axis)
+
+
+@register
+class SparseSoftmaxCrossEntropy(Function):
+    name = "sparse_softmax_cross_entropy"
+    formula = r"L_n = \ln \sum_j e^{x_{n j}} - x_{n, t_n}"
+    derivative = r"\bar{x}_{n i} = \bar{L}_n \left(\operatorname{softmax}(x_n)_i - [i = t_n]\right)"
+    words = "Minus the log of the probability given to the true class; its slope is probability minus truth."
+    extras = ("probabilities",)
+
+    @staticmethod
+    def forward(logits: Any, labels: Any) -> Any:
+        classes = logits.shape[-1]
+        _check_labels(labels, logits.shape)
+        losses, probabilities = kernels.softmax_cross_entropy(
+            logits.reshape(-1, classes), labels.reshape(-1).astype(np.int64, copy=False)
+        )
+        return losses.reshape(labels.shape), probabilities.reshape(logits.shape)
+
+    @staticmethod
+    def backward(g: Any, logits: Any, labels: Any, probabilities: Any) -> Any:
+        if isinstance(g, Tensor):  # to be differentiated again: the probabilities must be so too
+            truth = np.eye(logits.shape[-1], dtype=logits.dtype)[labels]
+            return (softmax(logits) - truth) * ops.expand_dims(g, axis=-1), None
+        classes = logits.shape[-1]
+        dx = kernels.softmax_cross_entropy_grad(
+            np.ascontiguousarray(g).reshape(-1),
+            probabilities.reshape(-1, classes),
+            labels.reshape(-1).astype(np.int64, copy=False),
+        )
+        return dx.reshape(logits.shape), None
+
+
+def _check_labels(labels: Any, shape: tuple[int, ...]) -> None:
+    if labels.dtype.kind not in "iu":
+        raise DTypeError(f"labels must be whole numbers, got {labels.dtype}; for one-hot rows pass their shape")
+    if labels.shape != shape[:-1]:
+        raise ShapeError(f"expected one label for each row of logits {shape}: {shape[:-1]}, got {labels.shape}")
+    if labels.size and not (labels.min() >= 0 and labels.max() < shape[-1]):
+        wrong = labels[(labels < 0) | (labels >= shape[-1])]
+        raise DataError(
+            f"label {wrong.flat[0]} is out of range: with {shape[-1]} logits a row, labels go from 0 to "
+            f"{shape[-1] - 1} ({wrong.size} of {labels.size} labels are outside)"
+        )
+
+
+@register
+class SoftmaxCrossEntropy(Function):
+    name = "softmax_cross_entropy"
+    formula = r"L_n = -\sum_i t_{n i} \ln \operatorname{softmax}(x_n)_i"
+    derivative = (
+        r"\bar{x}_n = \bar{L}_n \left(\operatorname{softmax}(x_n) \sum_i t_{n i} - t_n\right), \quad"
+        r"\bar{t}_n = -\bar{L}_n \ln \operatorname{softmax}(x_n)"
+    )
+    words = "Compares predicted probabilities with target ones; its slope is probability minus target."
+
+    @staticmethod
+    def forward(logits: Any, targets: Any) -> Any:
+        if logits.shape != targets.shape:
+            raise ShapeError("expected targets of the logits' shape (one-hot or probabilities)")
+        return -np.add.reduce(targets * LogSoftmax.forward(logits, axis=-1), axis=-1)
+
+    @staticmethod
+    def backward(g: Any, logits: Any, targets: Any, needs: tuple[bool, ...]) -> Any:
+        g = ops.expand_dims(g, axis=-1)
+        dx = g * (softmax(logits) * ops.sum(targets, axis=-1, keepdims=True) - targets)
+        return dx, -g * log_softmax(logits) if needs[1] else None
+
+
+def softmax_cross_entropy(logits: Any, targets: Any, /) -> Tensor:
+    """Return the cross-entropy of each row of logits (…, C) with its target: losses (…,).
+
+    ``targets`` are class numbers (…,) of an integer dtype, or rows of probabilities (…, C), one-hot or
+    not. Raises DataError for a class outside 0 … C-1 and ShapeError for shapes that don't fit.
+
+    >>> softmax_cross_entropy(Tensor([[2.0, 0.0], [0.0, 0.0]]), Tensor([0, 1]))
+    Tensor([0.12692805, 0.6931472 ])
+    """
+    if not isinstance(targets, Tensor | np.ndarray):
+        targets = np.asarray(targets)
+    if targets.dtype.kind in "iu" and len(targets.shape) == len(logits.shape) - 1:
+        return SparseSoftmaxCrossEntropy.apply(logits, targets)
+    return SoftmaxCrossEntropy.apply(logits, targets)
+
+
+@register
+class SigmoidCrossEntropy(Function):
+    name = "sigmoid_cross_entropy"
+    formula = r"L = \max(x, 0) - x t + \ln(1 + e^{-|x|})"
+    derivative = r"\bar{x} = \bar{L}\,(\sigma(x) - t), \quad \bar{t} = -\bar{L}\, x"
+    words = "Cross-entropy of yes-or-no answers from their logits; its slope is probability minus truth."
+
+    @staticmethod
+    def forward(logits: Any, targets: Any) -> Any:
+        if np.shape(logits) != np.shape(targets):
+            raise ShapeError("expected targets of the logits' shape; to compare (N, 1) with (N,), reshape one")
+        return np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
+
+    @staticmethod
+    def backward(g: Any, logits: Any, targets: Any, needs: tuple[bool, ...]) -> Any:
+        return g * (ops.sigmoid(logits) - targets), -g * logits if needs[1] else None
+
+
+def sigmoid_cross_entropy(logits: Any, targets: Any, /) -> Tensor:
+    """Return the binary cross-entropy of each logit with its target in 0 … 1, of the same shape.
+
+    Without overflow for any logit. Raises ShapeError if the shapes differ.
+
+    >>> sigmoid_cross_entropy(Tensor([0.0, 100.0]), Tensor([1.0, 1.0]))
+    Tensor([0.6931472, 0.       ])
+    """
+    return SigmoidCrossEntropy.apply(logits, targets)

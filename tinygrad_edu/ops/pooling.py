@@ -1,0 +1,161 @@
+"""Pooling over windows of (N, H, W, C), and the operations that carry its gradient back.
+
+Max pooling remembers which cell of each window won. With the winners held fixed it is linear: picking
+(gather) and putting back (scatter) are each other's derivative. Averaging is linear to begin with.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .. import kernels
+from ..errors import ShapeError
+from ..function import Function
+from ..tensor import Tensor
+from .registry import register
+from .windows import Padding, Pair, output_size, pair, resolve_padding
+
+__all__ = ["avg_pool2d", "max_pool2d"]
+
+Shape = tuple[int, ...]
+
+
+def _window(x: Any, pool_size: Any, strides: Any, padding: Any, name: str) -> dict[str, Any]:
+    shape = np.shape(x)
+    if len(shape) != 4:
+        raise ShapeError(f"{name}: expected images (N, H, W, C), got shape {shape}")
+    window = pair(pool_size, "pool_size")
+    steps = window if strides is None else pair(strides, "strides")
+    resolved = resolve_padding(padding, shape[1:3], window, steps)
+    output_size(shape[1:3], window, steps, resolved)
+    if any(p >= k for k, both in zip(window, resolved, strict=True) for p in both):
+        raise ShapeError(f"{name}: padding {resolved} leaves windows of {window} with no pixel in them")
+    return {"pool_size": window, "strides": steps, "padding": resolved}
+
+
+def _float(x: Any) -> Any:
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float32)
+
+
+@register
+class MaxPool2D(Function):
+    name = "max_pool2d"
+    formula = r"y_{n i j c} = \max_{u, v}\, x_{n,\, s i + u,\, s j + v,\, c}"
+    derivative = r"\bar{x}_{n p q c} = \sum_{i j} \bar{y}_{n i j c}\,[(p, q) \text{ won window } (i, j)]"
+    words = "Keeps the largest of each window; only the winner gets the gradient, the first among equals."
+    extras = ("indices",)
+
+    @staticmethod
+    def forward(x: Any, *, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
+        return kernels.max_pool2d(_float(x), pool_size, strides, padding)
+
+    @staticmethod
+    def backward(
+        g: Any, indices: Any, x_shape: Shape, pool_size: Pair, strides: Pair, padding: Padding
+    ) -> Any:
+        return MaxPool2DScatter.apply(
+            g, indices, shape=x_shape, pool_size=pool_size, strides=strides, padding=padding
+        )
+
+
+def max_pool2d(
+    x: Any, /, pool_size: int | Pair = 2, *, strides: int | Pair | None = None, padding: Any = "valid"
+) -> Tensor:
+    """Return the largest value of each window of images (N, H, W, C): (N, H', W', C).
+
+    ``strides`` defaults to ``pool_size``; ``padding`` is as in :func:`conv2d`, and padded cells never win.
+    A nan in a window comes out as nan. Raises ShapeError if the window is larger than the padded image.
+
+    >>> max_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]])).data.ravel()
+    array([4.], dtype=float32)
+    """
+    return MaxPool2D.apply(x, **_window(x, pool_size, strides, padding, "max_pool2d"))
+
+
+@register
+class MaxPool2DScatter(Function):
+    name = "max_pool2d_scatter"
+    formula = r"y_{n p q c} = \sum_{i j} x_{n i j c}\,[(p, q) \text{ won window } (i, j)]"
+    derivative = r"\bar{x}_{n i j c} = \bar{y} \text{ at the winner of window } (i, j)"
+    words = "Puts each window's value back into the place of its winner."
+
+    @staticmethod
+    def forward(
+        x: Any, indices: Any, *, shape: Shape, pool_size: Pair, strides: Pair, padding: Padding
+    ) -> Any:
+        return kernels.max_pool2d_scatter(_float(x), indices, shape, pool_size, strides, padding)
+
+    @staticmethod
+    def backward(g: Any, indices: Any, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
+        dx = MaxPool2DGather.apply(g, indices, pool_size=pool_size, strides=strides, padding=padding)
+        return dx, None
+
+
+@register
+class MaxPool2DGather(Function):
+    name = "max_pool2d_gather"
+    formula = r"y_{n i j c} = x \text{ at the winner of window } (i, j)"
+    derivative = r"\bar{x}_{n p q c} = \sum_{i j} \bar{y}_{n i j c}\,[(p, q) \text{ won window } (i, j)]"
+    words = "Picks, in each window, the place that won the maximum before."
+
+    @staticmethod
+    def forward(x: Any, indices: Any, *, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
+        return kernels.max_pool2d_gather(_float(x), indices, pool_size, strides, padding)
+
+    @staticmethod
+    def backward(
+        g: Any, indices: Any, x_shape: Shape, pool_size: Pair, strides: Pair, padding: Padding
+    ) -> Any:
+        dx = MaxPool2DScatter.apply(
+            g, indices, shape=x_shape, pool_size=pool_size, strides=strides, padding=padding
+        )
+        return dx, None
+
+
+@register
+class AvgPool2D(Function):
+    name = "avg_pool2d"
+    formula = r"y_{n i j c} = \frac{1}{m_{i j}} \sum_{u, v}\, x_{n,\, s i + u,\, s j + v,\, c}"
+    derivative = r"\bar{x}_{n p q c} = \sum_{i j \,\ni\, (p, q)} \bar{y}_{n i j c} / m_{i j}"
+    words = "Averages each window over its pixels; they get equal shares of the gradient."
+
+    @staticmethod
+    def forward(x: Any, *, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
+        return kernels.avg_pool2d(_float(x), pool_size, strides, padding)
+
+    @staticmethod
+    def backward(g: Any, x_shape: Shape, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
+        return AvgPool2DScatter.apply(
+            g, shape=x_shape, pool_size=pool_size, strides=strides, padding=padding
+        )
+
+
+def avg_pool2d(
+    x: Any, /, pool_size: int | Pair = 2, *, strides: int | Pair | None = None, padding: Any = "valid"
+) -> Tensor:
+    """Return the mean of each window of images (N, H, W, C): (N, H', W', C).
+
+    Arguments and errors as in :func:`max_pool2d`; padded cells are not counted in the mean (TensorFlow's
+    rule).
+
+    >>> avg_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]])).data.ravel()
+    array([2.5], dtype=float32)
+    """
+    return AvgPool2D.apply(x, **_window(x, pool_size, strides, padding, "avg_pool2d"))
+
+
+@register
+class AvgPool2DScatter(Function):
+    name = "avg_pool2d_scatter"
+    formula = r"y_{n p q c} = \sum_{i j \,\ni\, (p, q)} x_{n i j c} / m_{i j}"
+    derivative = r"\bar{x} = \operatorname{avg\_pool2d}(\bar{y})"
+    words = "Shares each window's value out equally among its pixels."
+
+    @staticmethod
+    def forward(x: Any, *, shape: Shape, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
+        return kernels.avg_pool2d_scatter(_float(x), shape, pool_size, strides, padding)
+
+    @staticmethod
+    def backward(g: Any, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
+        return AvgPool2D.apply(g, pool_size=pool_size, strides=strides, padding=padding)

@@ -1,0 +1,236 @@
+"""Reductions: many numbers to one, over all axes or some."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..errors import ArgumentError, ShapeError
+from ..function import Function
+from ..tensor import Tensor
+from .registry import register
+
+__all__ = ["argmax", "argmin", "logsumexp", "max", "mean", "min", "normalize_axes", "sum"]
+
+Axis = int | tuple[int, ...] | None
+
+
+def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Return the axes as a tuple of numbers from 0 to ndim - 1; None means all.
+
+    >>> normalize_axes(-1, 3), normalize_axes(None, 2)
+    ((2,), (0, 1))
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = []
+    for a in axis if isinstance(axis, tuple | list) else (axis,):
+        if not -ndim <= a < ndim:
+            raise ArgumentError(f"axis {a} is out of range for a tensor with {ndim} dimensions")
+        axes.append(int(a) % ndim)
+    if len(set(axes)) != len(axes):
+        raise ArgumentError(f"axis {axis} names an axis twice")
+    return tuple(axes)
+
+
+def _stretch(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
+    """Give every element that was reduced into one the gradient of that one."""
+    if not keepdims:
+        axes = normalize_axes(axis, len(shape))
+        g = ops.reshape(g, tuple([1 if i in axes else n for i, n in enumerate(shape)]))
+    return ops.broadcast_to(g, shape)
+
+
+@register
+class Sum(Function):
+    name = "sum"
+    formula = r"y = \sum_i x_i"
+    derivative = r"\bar{x}_i = \bar{y}"
+    words = "Adds up; every term gets the sum's gradient."
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        return np.add.reduce(np.asarray(x), axis=None if axis is None else axis, keepdims=keepdims)
+
+    @staticmethod
+    def backward(g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
+        return _stretch(g, x_shape, axis, keepdims)
+
+
+def sum(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return the sum over an axis, several, or all; over nothing it is 0.
+
+    >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    Tensor([4., 6.])
+    """
+    return Sum.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+
+
+@register
+class Mean(Function):
+    name = "mean"
+    formula = r"y = \frac{1}{n} \sum_i x_i"
+    derivative = r"\bar{x}_i = \bar{y} / n"
+    words = "Averages; every element gets an equal share of the gradient."
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+
+    @staticmethod
+    def backward(g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
+        n = 1
+        for a in normalize_axes(axis, len(x_shape)):
+            n *= x_shape[a]
+        return _stretch(g / np.maximum(n, 1).item(), x_shape, axis, keepdims)
+
+
+def mean(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return the arithmetic mean over an axis, several, or all; over nothing it is nan.
+
+    >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    Tensor([1.5, 3.5])
+    """
+    return Mean.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+
+
+class _Extreme(Function):
+    """The largest or the smallest: equal ones share the gradient."""
+
+    @staticmethod
+    def backward(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool) -> Any:
+        shape = x.shape
+        values, best = (t.data if isinstance(t, Tensor) else t for t in (x, out))
+        best = _stretch(best, shape, axis, keepdims)
+        chosen = (values == best) | (np.isnan(values) & np.isnan(best))
+        share = chosen / np.add.reduce(chosen, axis=axis, keepdims=True)
+        return _stretch(g, shape, axis, keepdims) * share.astype(values.dtype)
+
+
+@register
+class Max(_Extreme):
+    name = "max"
+    formula = r"y = \max_i x_i"
+    derivative = r"\bar{x}_i = \bar{y}\,[x_i = y] / \#\{j : x_j = y\}"
+    words = "Takes the largest; it alone gets the gradient, and equals share it."
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        return np.max(x, axis=axis, keepdims=keepdims)
+
+
+def max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return the largest over an axis, several, or all; nan if there is one. Equals share the gradient.
+
+    Raises ShapeError over an empty axis, which has no largest.
+
+    >>> max(Tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
+    Tensor([5., 4.])
+    """
+    return Max.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+
+
+@register
+class Min(_Extreme):
+    name = "min"
+    formula = r"y = \min_i x_i"
+    derivative = r"\bar{x}_i = \bar{y}\,[x_i = y] / \#\{j : x_j = y\}"
+    words = "Takes the smallest; it alone gets the gradient, and equals share it."
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        return np.min(x, axis=axis, keepdims=keepdims)
+
+
+def min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return the smallest over an axis, several, or all; nan if there is one. Equals share the gradient.
+
+    Raises ShapeError over an empty axis, which has no smallest.
+
+    >>> min(Tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
+    Tensor([1., 3.])
+    """
+    return Min.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+
+
+@register
+class LogSumExp(Function):
+    name = "logsumexp"
+    formula = r"y = \ln \sum_i e^{x_i}"
+    derivative = r"\bar{x}_i = \bar{y}\, e^{x_i - y}"
+    words = "A smooth maximum; the gradient is shared out by softmax."
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        x = np.asarray(x)
+        top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+        top = np.where(np.isfinite(top), top, 0)  # an inf must not be subtracted from itself
+        with np.errstate(divide="ignore"):  # the log of an empty sum is -inf, as it should be
+            y = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+        return y if keepdims else np.squeeze(y, normalize_axes(axis, x.ndim))
+
+    @staticmethod
+    def backward(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool) -> Any:
+        top = _stretch(out, x.shape, axis, keepdims)
+        return _stretch(g, x.shape, axis, keepdims) * ops.exp(x - top)
+
+
+def logsumexp(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return ln Σ e^x over an axis, several, or all, without overflow; over nothing it is -inf.
+
+    >>> logsumexp(Tensor([1000.0, 1000.0]))
+    Tensor(1000.69316)
+    """
+    return LogSumExp.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+
+
+@register
+class ArgMax(Function):
+    name = "argmax"
+    formula = r"y = \arg\max_i x_i"
+    words = "The place of the largest: a whole number, so without a gradient."
+
+    @staticmethod
+    def forward(x: Any, *, axis: int | None = None, keepdims: bool = False) -> Any:
+        return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+def argmax(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """Return the index of the largest along an axis (int64), the first among equals; None: of all, flat.
+
+    >>> argmax(Tensor([[1.0, 5.0], [4.0, 3.0]]), axis=1)
+    Tensor([1, 0])
+    """
+    return ArgMax.apply(x, axis=axis, keepdims=keepdims)
+
+
+@register
+class ArgMin(Function):
+    name = "argmin"
+    formula = r"y = \arg\min_i x_i"
+    words = "The place of the smallest: a whole number, so without a gradient."
+
+    @staticmethod
+    def forward(x: Any, *, axis: int | None = None, keepdims: bool = False) -> Any:
+        return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+def argmin(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
+    """Return the index of the smallest along an axis (int64), the first among equals; None: of all, flat.
+
+    >>> argmin(Tensor([[1.0, 5.0], [4.0, 3.0]]), axis=1)
+    Tensor([0, 1])
+    """
+    return ArgMin.apply(x, axis=axis, keepdims=keepdims)
+
+
+def _checked(x: Any, axis: Any) -> Axis:
+    """Give the axis as None, an int or a tuple, whatever sequence it came as."""
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    if axis is not None:
+        shape = np.shape(x) if not isinstance(x, Tensor) else x.shape
+        try:
+            normalize_axes(axis, len(shape))
+        except ArgumentError as error:
+            raise ShapeError(f"{error}; its shape is {shape}") from None
+    return axis  # type: ignore[no-any-return]
