@@ -39,13 +39,13 @@ def anchor(function: F) -> F:
     return function
 
 
-def user_line() -> Where | None:
-    """Find the innermost frame outside this package.
+def user_line(depth: int = 1) -> Where | None:
+    """Find the innermost frame outside this package, from the caller's ``depth`` levels up.
 
     It runs at each recorded operation, so it walks as few frames as it can: a module's call and a
     gradient rule have looked the line up already (see ``anchor``).
     """
-    frame = sys._getframe(1)
+    frame = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
         if not code.co_filename.startswith(_PACKAGE):

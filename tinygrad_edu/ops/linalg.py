@@ -22,7 +22,10 @@ class Matmul(Function):
 
     @staticmethod
     def forward(x1: Any, x2: Any) -> Any:
-        return np.matmul(x1, x2)
+        try:
+            return np.matmul(x1, x2)
+        except ValueError:
+            raise ShapeError("expected (…, n, k) and (…, k, m), leading axes equal or 1") from None
 
     @staticmethod
     def backward(g: Any, x1: Any, x2: Any, needs: tuple[bool, ...]) -> Any:

@@ -1,0 +1,117 @@
+"""Callbacks: what ``fit`` calls at fixed points, so that things can be watched and decided from outside."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import GradientError
+
+if TYPE_CHECKING:
+    from .training import Model
+
+__all__ = ["BestWeights", "Callback", "History", "TerminateOnNaN"]
+
+Logs = dict[str, float]
+
+
+class Callback:
+    """The base; a subclass overrides the hooks that it needs. ``logs`` holds losses and metrics so far.
+
+    ``self.model`` is the model, ``self.params`` has "epochs", "steps" (batches an epoch), "samples",
+    "batch_size" and "metrics" (their names). To end the run, set ``self.model.stop_training = True``.
+    ``on_train_end`` is called also when the run is interrupted.
+
+    >>> from tinygrad_edu import nn
+    >>> class Beep(nn.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs):
+    ...         print("beep", epoch)
+    """
+
+    model: "Model"
+    params: dict[str, Any]
+
+    def set_model(self, model: "Model") -> None:
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None: ...
+
+    def on_train_end(self, logs: Logs | None = None) -> None: ...
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None: ...
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None: ...
+
+
+class History(Callback):
+    """What ``fit`` returns: ``history`` has a list, by epoch, of each loss and metric; ``epoch`` the numbers.
+
+    >>> History().history
+    {}
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        self.epoch.append(epoch)
+        for name, value in logs.items():
+            self.history.setdefault(name, []).append(value)
+
+
+class BestWeights(Callback):
+    """Remember the weights of the best epoch, and give them back to the model when the run ends.
+
+    ``monitor`` is what decides: by default "val_loss", or "loss" if there is no validation; the smallest is
+    best, or the largest for what is named like an accuracy.
+
+    >>> BestWeights("val_accuracy").is_better(0.9, 0.8)
+    True
+    """
+
+    def __init__(self, monitor: str | None = None) -> None:
+        self.monitor = monitor
+        self.best_epoch: int | None = None
+        self.best: float = float("nan")
+        self.weights: dict[str, NDArray[Any]] | None = None
+
+    def is_better(self, value: float, than: float) -> bool:
+        """Tell whether a value is better than another; anything is better than nan, and nan than nothing."""
+        if np.isnan(value) or np.isnan(than):
+            return bool(np.isnan(than) and not np.isnan(value))
+        larger = any(word in (self.monitor or "") for word in ("acc", "auc", "f1", "precision", "recall"))
+        return value > than if larger else value < than
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        monitor = self.monitor or ("val_loss" if "val_loss" in logs else "loss")
+        if monitor in logs and self.is_better(logs[monitor], self.best):
+            self.best, self.best_epoch, self.weights = logs[monitor], epoch, self.model.state_dict()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self.weights is not None:
+            self.model.load_state_dict(self.weights)
+
+
+class TerminateOnNaN(Callback):
+    """Stop as soon as the loss is nan or infinite, and say so: it never recovers.
+
+    Raises GradientError, which names the epoch and the batch.
+    """
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        if not np.isfinite(logs["loss"]):
+            raise GradientError(
+                f"the loss became {logs['loss']} in epoch {self.epoch + 1}, batch {batch + 1}: the steps are too "
+                "large. Try a learning rate ten times smaller, or scale the inputs to between 0 and 1"
+            )

@@ -1,0 +1,239 @@
+"""How weights start: Keras' initialisers, by name or as objects.
+
+An initialiser is called with a shape and gives an array. The scaled ones keep the variance of what flows
+through a layer steady, by its number of inputs (fan in) and outputs (fan out): Glorot & Bengio 2010 for
+tanh and softmax, He et al. 2015 for ReLU, LeCun et al. 1998 for SELU.
+"""
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..errors import ArgumentError, unknown_name
+from ..random import default_generator
+from .module import snake_case
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "get",
+]
+
+
+class Initializer:
+    """The base: a subclass writes ``sample``. With a ``seed`` it gives the same array each time.
+
+    >>> GlorotUniform(seed=1)((2, 2)).round(3)
+    array([[ 0.029,  1.102],
+           [-0.87 ,  1.098]], dtype=float32)
+    """
+
+    classes: ClassVar[dict[str, type["Initializer"]]] = {}
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = seed
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Initializer.classes[snake_case(cls.__name__)] = cls
+
+    def __call__(self, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        generator = default_generator() if self.seed is None else np.random.default_rng(self.seed)
+        return np.asarray(self.sample(shape, generator), dtype=dtype)
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        """Draw an array of float64."""
+        raise ArgumentError(f"{type(self).__name__} has no `sample` method")
+
+    def get_config(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+
+class Zeros(Initializer):
+    """All 0."""
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        return np.zeros(shape)
+
+
+class Ones(Initializer):
+    """All 1."""
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        return np.ones(shape)
+
+
+class Constant(Initializer):
+    """All the same value."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        super().__init__()
+        self.value = value
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        return np.full(shape, float(self.value))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"value": self.value}
+
+
+class RandomNormal(Initializer):
+    """Normal with a mean and a standard deviation."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean, self.stddev = mean, stddev
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        return generator.normal(self.mean, self.stddev, shape)
+
+
+class RandomUniform(Initializer):
+    """Uniform between two bounds."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.minval, self.maxval = minval, maxval
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        return generator.uniform(self.minval, self.maxval, shape)
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal, drawn again where it falls further than two standard deviations from the mean."""
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        return self.mean + self.stddev * _truncated(shape, generator)
+
+
+class VarianceScaling(Initializer):
+    """Variance ``scale / n``, where n is the fan in, the fan out or their mean.
+
+    For a kernel (kh, kw, inputs, outputs) the fans count the window too.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(seed)
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise unknown_name("mode", mode, ["fan_in", "fan_out", "fan_avg"])
+        if distribution not in ("truncated_normal", "normal", "uniform"):
+            raise unknown_name("distribution", distribution, ["truncated_normal", "normal", "uniform"])
+        self.scale, self.mode, self.distribution = scale, mode, distribution
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        fan_in, fan_out = _fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(n, 1.0)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            return generator.uniform(-limit, limit, shape)
+        if self.distribution == "normal":
+            return generator.normal(0, math.sqrt(variance), shape)
+        # Cutting off at two deviations leaves 0.8796 of the deviation.
+        return _truncated(shape, generator) * (math.sqrt(variance) / 0.87962566103423978)
+
+
+class _Scaled(VarianceScaling):
+    """A variance scaling with its arguments fixed, all but the seed."""
+
+    arguments: ClassVar[tuple[float, str, str]]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self.arguments, seed=seed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": self.seed}
+
+
+class GlorotUniform(_Scaled):
+    """Uniform in ±sqrt(6 / (fan in + fan out)): Keras' default for kernels."""
+
+    arguments = (1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(_Scaled):
+    """Truncated normal of variance 2 / (fan in + fan out)."""
+
+    arguments = (1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(_Scaled):
+    """Uniform in ±sqrt(6 / fan in)."""
+
+    arguments = (2.0, "fan_in", "uniform")
+
+
+class HeNormal(_Scaled):
+    """Truncated normal of variance 2 / fan in."""
+
+    arguments = (2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(_Scaled):
+    """Uniform in ±sqrt(3 / fan in)."""
+
+    arguments = (1.0, "fan_in", "uniform")
+
+
+class LecunNormal(_Scaled):
+    """Truncated normal of variance 1 / fan in."""
+
+    arguments = (1.0, "fan_in", "truncated_normal")
+
+
+def get(identifier: Any) -> Initializer:
+    """Return the initialiser for a name ("he_normal"), a saved description, or itself.
+
+    >>> type(get("zeros")).__name__
+    'Zeros'
+    """
+    if isinstance(identifier, Initializer):
+        return identifier
+    config: dict[str, Any] = {}
+    if isinstance(identifier, dict):
+        identifier, config = identifier.get("class"), identifier.get("config", {})
+    name = snake_case(str(identifier))
+    if name not in Initializer.classes or name.startswith("_"):
+        public = [n for n in Initializer.classes if not n.startswith("_")]
+        raise unknown_name("initializer", identifier, public)
+    return Initializer.classes[name](**config)
+
+
+def describe(initializer: Initializer) -> dict[str, Any]:
+    """Return what :func:`get` builds again."""
+    return {"class": type(initializer).__name__, "config": initializer.get_config()}
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
+    if len(shape) < 2:
+        n = float(shape[0]) if shape else 1.0
+        return n, n
+    window = math.prod(shape[:-2])
+    return float(window * shape[-2]), float(window * shape[-1])
+
+
+def _truncated(shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+    values = generator.standard_normal(shape)
+    while (outside := np.abs(values) > 2).any():
+        values[outside] = generator.standard_normal(int(outside.sum()))
+    return values

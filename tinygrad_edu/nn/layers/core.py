@@ -1,0 +1,167 @@
+"""Dense, and the layers that only rearrange or transform: Flatten, Reshape, Activation, ReLU, Softmax."""
+
+import math
+from typing import Any
+
+from ... import ops
+from ...errors import ArgumentError, ShapeError
+from ...tensor import Tensor
+from .. import activations, initializers
+from .base import Layer, Shape, positive
+
+__all__ = ["Activation", "Dense", "Flatten", "ReLU", "Reshape", "Softmax"]
+
+
+class Dense(Layer):
+    """activation(x @ kernel + bias): each output is a weighted sum of all inputs.
+
+    Parameters
+    ----------
+    units
+        The number of outputs.
+    activation
+        A name, a function, or None for none.
+    use_bias
+        Whether to add one number to each output.
+    kernel_initializer, bias_initializer
+        How the weights start.
+
+    Input (…, inputs), output (…, units); kernel (inputs, units), bias (units,). Raises ShapeError when
+    called with another number of inputs than it was built for.
+
+    >>> from tinygrad_edu import nn
+    >>> layer = nn.Dense(10, activation="relu", input_shape=(4,))
+    >>> layer(Tensor([[1.0, 2.0, 3.0, 4.0]])).shape
+    (1, 10)
+    """
+
+    fields = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.units = positive(units, "Dense: units")
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def build(self, input_shape: Shape) -> None:
+        if not input_shape:
+            raise ShapeError(f"{self.name}: expected samples with at least one feature, got shape (batch,)")
+        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer)
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+    def call(self, x: Any) -> Tensor:
+        y = ops.linear(x, self.kernel, self.bias) if self.use_bias else ops.matmul(x, self.kernel)
+        return self.activation(y)
+
+
+class Flatten(Layer):
+    """Each sample as one row: (batch, H, W, C) becomes (batch, H·W·C).
+
+    >>> from tinygrad_edu import nn
+    >>> nn.Flatten()(Tensor([[[1.0, 2.0], [3.0, 4.0]]])).shape
+    (1, 4)
+    """
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (math.prod(input_shape),)
+
+    def call(self, x: Any) -> Tensor:
+        return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+
+class Reshape(Layer):
+    """Each sample in another shape of the same size; one length may be -1.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.Reshape((2, -1))(Tensor([[1.0, 2.0, 3.0, 4.0]])).shape
+    (1, 2, 2)
+    """
+
+    fields = ("target_shape",)
+
+    def __init__(self, target_shape: Shape, **options: Any) -> None:
+        super().__init__(**options)
+        self.target_shape = tuple(int(n) for n in target_shape)
+        if self.target_shape.count(-1) > 1 or any(n < 1 and n != -1 for n in self.target_shape):
+            raise ArgumentError(f"Reshape: expected positive sizes, at most one of them -1, got {target_shape}")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        size = math.prod(input_shape)
+        known = math.prod(n for n in self.target_shape if n != -1)
+        if size % known or (-1 not in self.target_shape and size != known):
+            raise ShapeError(f"{self.name}: {input_shape} has {size} numbers, which don't fit {self.target_shape}")
+        return tuple(size // known if n == -1 else n for n in self.target_shape)
+
+    def call(self, x: Any) -> Tensor:
+        return ops.reshape(x, (x.shape[0], *self.compute_output_shape(x.shape[1:])))
+
+
+class Activation(Layer):
+    """An activation function as a layer of its own.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.Activation("tanh")(Tensor([[0.0]]))
+    Tensor([[0.]])
+    """
+
+    fields = ("activation",)
+
+    def __init__(self, activation: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self.activation = activations.get(activation)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def call(self, x: Any) -> Tensor:
+        return self.activation(x)
+
+
+class ReLU(Layer):
+    """The positive part: max(0, x).
+
+    >>> from tinygrad_edu import nn
+    >>> nn.ReLU()(Tensor([[-1.0, 2.0]]))
+    Tensor([[0., 2.]])
+    """
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def call(self, x: Any) -> Tensor:
+        return ops.relu(x)
+
+
+class Softmax(Layer):
+    """Probabilities along an axis, by default the last.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.Softmax()(Tensor([[1.0, 1.0]]))
+    Tensor([[0.5, 0.5]])
+    """
+
+    fields = ("axis",)
+
+    def __init__(self, axis: int = -1, **options: Any) -> None:
+        super().__init__(**options)
+        self.axis = axis
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def call(self, x: Any) -> Tensor:
+        return ops.softmax(x, axis=self.axis)

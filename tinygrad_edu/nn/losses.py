@@ -1,0 +1,263 @@
+"""Losses, called as ``loss(y_true, y_pred)``: one number to make small.
+
+Each computes a loss for every sample, and returns their mean; with ``sample_weight`` each sample's loss is
+multiplied by its weight first (the sum is still divided by the number of samples, as in Keras).
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import ops
+from ..errors import DataError, DTypeError, ShapeError, unknown_name
+from ..ops.classification import Softmax
+from ..tensor import Tensor, wrap
+from .module import snake_case
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "SparseCategoricalCrossentropy",
+    "get",
+]
+
+# Keras' epsilon: probabilities are kept this far from 0 and 1 before the logarithm.
+EPSILON = 1e-7
+
+
+class Loss:
+    """The base: a subclass writes ``call(y_true, y_pred)``, which returns a loss for each sample.
+
+    >>> from tinygrad_edu import nn
+    >>> class Biased(nn.losses.Loss):
+    ...     def call(self, y_true, y_pred):
+    ...         return ((y_pred - y_true) ** 2).mean(axis=-1) * 3
+    >>> Biased()(Tensor([[1.0]]), Tensor([[3.0]]))
+    Tensor(12.)
+    """
+
+    classes: ClassVar[dict[str, type["Loss"]]] = {}
+
+    def __init__(self, name: str | None = None) -> None:
+        self.name = name or snake_case(type(self).__name__)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Loss.classes[cls.__name__] = cls
+
+    def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
+        """Return the loss of each sample, shape (batch,) or (batch, …)."""
+        raise DTypeError(f"{type(self).__name__} has no `call` method; write def call(self, y_true, y_pred)")
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+        y_pred = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
+        if y_pred.shape[:1] == (0,):
+            raise DataError(f"{self.name}: the batch is empty, and the mean over no samples isn't defined")
+        losses = self.call(y_true, y_pred)
+        if sample_weight is None:
+            return losses.mean()
+        weights = np.asarray(sample_weight, losses.dtype)
+        if weights.shape != losses.shape[: weights.ndim]:
+            raise ShapeError(
+                f"{self.name}: sample_weight is {weights.shape}, but there is one loss for each of {losses.shape}"
+            )
+        weights = weights.reshape(weights.shape + (1,) * (losses.ndim - weights.ndim))
+        return (losses * weights).mean()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return dict(vars(self))
+
+
+class MeanSquaredError(Loss):
+    """(y_pred - y_true)², averaged over the last axis.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.losses.MeanSquaredError()([[0.0, 0.0]], Tensor([[1.0, 3.0]]))
+    Tensor(5.)
+    """
+
+    def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
+        return _over_last(ops.square(y_pred - _like(self, y_true, y_pred)))
+
+
+class MeanAbsoluteError(Loss):
+    """|y_pred - y_true|, averaged over the last axis.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.losses.MeanAbsoluteError()([[0.0, 0.0]], Tensor([[1.0, 3.0]]))
+    Tensor(2.)
+    """
+
+    def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
+        return _over_last(ops.abs(y_pred - _like(self, y_true, y_pred)))
+
+
+class BinaryCrossentropy(Loss):
+    """-t ln p - (1 - t) ln(1 - p), averaged over the last axis, for answers yes (1) or no (0).
+
+    ``y_pred`` are probabilities, or logits with ``from_logits=True``, which is exact where probabilities
+    round to 0 or 1. Raises DataError for a ``y_true`` outside 0 … 1.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.losses.BinaryCrossentropy(from_logits=True)([[1.0]], Tensor([[0.0]]))
+    Tensor(0.6931472)
+    """
+
+    def __init__(self, from_logits: bool = False, name: str | None = None) -> None:
+        super().__init__(name)
+        self.from_logits = from_logits
+
+    def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
+        t = _like(self, y_true, y_pred)
+        if t.size and (t.min() < 0 or t.max() > 1):
+            raise DataError(
+                f"{self.name}: targets must lie between 0 and 1, got {t.min():g} to {t.max():g}; "
+                "for classes 0, 1, 2 … use sparse_categorical_crossentropy"
+            )
+        if self.from_logits:
+            return _over_last(ops.sigmoid_cross_entropy(y_pred, t))
+        p = ops.clip(y_pred, EPSILON, 1 - EPSILON)
+        return _over_last(-(t * ops.log(p) + (1 - t) * ops.log(1 - p)))
+
+
+class CategoricalCrossentropy(Loss):
+    """-Σ t ln p over the classes of one-hot (or soft) targets.
+
+    ``y_pred`` (batch, …, classes) are probabilities, or logits with ``from_logits=True``. Probabilities
+    that come straight from softmax are recognised and differentiated together with it, which stays exact
+    where they round to 0.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.losses.CategoricalCrossentropy()([[0.0, 1.0]], Tensor([[0.5, 0.5]]))
+    Tensor(0.6931472)
+    """
+
+    def __init__(self, from_logits: bool = False, name: str | None = None) -> None:
+        super().__init__(name)
+        self.from_logits = from_logits
+
+    def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
+        if np.ndim(y_true) == y_pred.ndim - 1:
+            raise ShapeError(
+                f"{self.name}: expected one row of {y_pred.shape[-1]} targets for each sample, got shape "
+                f"{np.shape(y_true)}; for class numbers use sparse_categorical_crossentropy"
+            )
+        t = _like(self, y_true, y_pred)
+        return ops.softmax_cross_entropy(_logits(y_pred, self.from_logits), t)
+
+
+class SparseCategoricalCrossentropy(Loss):
+    """-ln p of the true class, for classes given as whole numbers 0, 1, 2 …
+
+    ``y_true`` is (batch, …) or (batch, …, 1); ``y_pred`` (batch, …, classes) as for
+    CategoricalCrossentropy. Raises DataError for a class that is out of range.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.losses.SparseCategoricalCrossentropy()([1], Tensor([[0.5, 0.5]]))
+    Tensor(0.6931472)
+    """
+
+    def __init__(self, from_logits: bool = False, name: str | None = None) -> None:
+        super().__init__(name)
+        self.from_logits = from_logits
+
+    def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
+        labels = class_numbers(y_true, y_pred.shape, self.name)
+        return ops.softmax_cross_entropy(_logits(y_pred, self.from_logits), labels)
+
+
+def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> NDArray[Any]:
+    """Return class labels as whole numbers, one for each row of predictions of ``shape``."""
+    labels = y_true.data if isinstance(y_true, Tensor) else np.asarray(y_true)
+    if labels.shape == (*shape[:-1], 1):
+        labels = labels.reshape(shape[:-1])
+    if labels.shape != shape[:-1]:
+        raise ShapeError(
+            f"{name}: expected one class number for each prediction, shape {shape[:-1]}, got {labels.shape}"
+            + ("; for one-hot rows use categorical_crossentropy" if labels.shape == shape else "")
+        )
+    if labels.dtype.kind == "f":
+        whole = labels.astype(np.int64)
+        if not np.array_equal(whole, labels):
+            raise DataError(f"{name}: class labels must be whole numbers, got values such as {labels.flat[0]}")
+        labels = whole
+    return labels.astype(np.int64, copy=False)
+
+
+def _like(loss: Loss, y_true: Any, y_pred: Tensor) -> NDArray[Any]:
+    """Return the targets in the predictions' dtype and shape; (batch,) may stand for (batch, 1)."""
+    t = y_true.data if isinstance(y_true, Tensor) else np.asarray(y_true)
+    if t.shape != y_pred.shape and (*t.shape, 1) == y_pred.shape:
+        t = t.reshape(y_pred.shape)
+    elif t.shape != y_pred.shape and t.shape == (*y_pred.shape, 1):
+        t = t.reshape(y_pred.shape)
+    if t.shape != y_pred.shape:
+        raise ShapeError(
+            f"{loss.name}: y_true is {t.shape}, y_pred {y_pred.shape}; they must be equal. "
+            "(They are not broadcast: that would compare every target with every prediction)"
+        )
+    return t.astype(y_pred.dtype, copy=False)
+
+
+def _over_last(losses: Tensor) -> Tensor:
+    return losses.mean(axis=-1) if losses.ndim > 1 else losses
+
+
+def _logits(y_pred: Tensor, from_logits: bool) -> Tensor:
+    """Return logits whose softmax y_pred is.
+
+    Softmax doesn't change when a number is added to all its inputs. So ln p serves as logits, and where
+    y_pred is the result of softmax, the gradient may be handed to what softmax was made of: it is the
+    same, but for the digits that p lost by rounding to 0.
+    """
+    if from_logits:
+        return y_pred
+    p = np.maximum(y_pred.data, np.finfo(y_pred.dtype).tiny)
+    node = y_pred.node
+    if node is not None and node.fn is Softmax and not isinstance(node.inputs[0], Tensor):
+        axis = node.params["axis"]
+        if axis in (-1, y_pred.ndim - 1):
+            return wrap(np.log(p), node.inputs[0])
+    total = ops.sum(y_pred, axis=-1, keepdims=True)
+    return ops.log(ops.clip(y_pred / total, EPSILON, 1 - EPSILON))
+
+
+_ALIASES = {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError"}
+
+
+def get(identifier: Any) -> Loss:
+    """Return the loss for a name ("mse", "sparse_categorical_crossentropy"), or itself.
+
+    >>> get("mse").name
+    'mean_squared_error'
+    """
+    if isinstance(identifier, Loss):
+        return identifier
+    if isinstance(identifier, dict):
+        name, config = identifier.get("class"), identifier.get("config", {})
+        if name not in Loss.classes:
+            raise unknown_name("loss", name, Loss.classes)
+        return Loss.classes[name](**config)
+    known = {snake_case(name): cls for name, cls in Loss.classes.items()}
+    known |= {alias: Loss.classes[name] for alias, name in _ALIASES.items()}
+    if callable(identifier):
+        return _FunctionLoss(identifier)
+    if identifier not in known:
+        raise unknown_name("loss", identifier, known)
+    return known[identifier]()
+
+
+class _FunctionLoss(Loss):
+    """A loss written as a plain function of (y_true, y_pred)."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(getattr(function, "__name__", "loss"))
+        self.function = function
+
+    def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
+        return self.function(y_true, y_pred)  # type: ignore[no-any-return]

@@ -1,0 +1,268 @@
+"""Module: something that owns parameters and computes with them; layers and models are modules."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..context import anchor, context, user_line
+from ..errors import ArgumentError, ShapeError, unknown_name
+from ..tensor import Tensor
+
+__all__ = ["Module", "Parameter"]
+
+
+class Parameter(Tensor):
+    """A Tensor that a module owns: learned if it is trainable, else a buffer that is only saved with it.
+
+    >>> Parameter([1.0, 2.0], name="bias")
+    Parameter([1., 2.], requires_grad=True, name='bias')
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, data: Any, name: str | None = None, *, trainable: bool = True, dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(data, requires_grad=trainable, dtype=dtype, name=name)
+
+
+class Module:
+    """The base of layers and models.
+
+    Assign parameters and other modules to attributes (lists of modules too) and write ``call``. The
+    module then finds its parameters, names them by path ("encoder/dense/kernel"), saves and loads them,
+    and tells the tape which part of the model each operation belongs to.
+
+    A new module is in inference mode, as in Keras: dropout passes everything through. ``model.train()``
+    switches the whole tree to training, ``model.eval()`` back, and ``model(x, training=True)`` does so
+    for one call. ``fit`` takes care of it by itself.
+
+    Examples
+    --------
+    >>> import tinygrad_edu as te
+    >>> from tinygrad_edu import nn
+    >>> class Twice(nn.Module):
+    ...     def __init__(self):
+    ...         self.dense = nn.Dense(3)
+    ...     def call(self, x):
+    ...         return self.dense(x) * 2
+    >>> model = Twice()
+    >>> model(te.Tensor([[1.0, 2.0]])).shape
+    (1, 3)
+    >>> [name for name, _ in model.named_parameters()]
+    ['dense/kernel', 'dense/bias']
+    """
+
+    # Every module class by name, so that a saved architecture can be built again.
+    classes: ClassVar[dict[str, type["Module"]]] = {}
+
+    training: bool = False
+    built: bool = True  # a layer that waits for its first input's shape says False
+    _name: str | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        Module.classes[cls.__name__] = cls
+
+    # -- naming ----------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        return self._name or snake_case(type(self).__name__)
+
+    @name.setter
+    def name(self, value: str) -> None:
+        if "/" in value:
+            raise ArgumentError(f"a module's name can't contain '/', which separates the parts of a path: {value!r}")
+        self._name = value
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        for label, module in _modules_in(key, value):
+            if module._name is None:
+                module._name = label
+        object.__setattr__(self, key, value)
+
+    # -- the tree --------------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, "Module"]]:
+        """Yield the modules that this one holds directly, with their names."""
+        for key, value in vars(self).items():
+            if not key.startswith("__"):
+                yield from _modules_in(key, value)
+
+    def modules(self) -> Iterator["Module"]:
+        """Yield this module and all below it, each once."""
+        seen: set[int] = set()
+        waiting: list[Module] = [self]
+        while waiting:
+            module = waiting.pop(0)
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+                waiting = [child for _, child in module.named_children()] + waiting
+
+    def named_weights(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Yield every parameter and buffer with its path, each once."""
+        seen: set[int] = set()
+        for path, weight in self._all_weights(prefix):
+            if id(weight) not in seen:
+                seen.add(id(weight))
+                yield path, weight
+
+    def _all_weights(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+        for key, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield prefix + key, value
+        for name, child in self.named_children():
+            yield from child._all_weights(f"{prefix}{name}/")
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield the trainable parameters with their paths."""
+        return ((path, w) for path, w in self.named_weights() if w.requires_grad)
+
+    def parameters(self) -> list[Parameter]:
+        """Return the trainable parameters, what an optimizer wants."""
+        return [w for _, w in self.named_parameters()]
+
+    def named_buffers(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield what is saved but not trained, with its path."""
+        return ((path, w) for path, w in self.named_weights() if not w.requires_grad)
+
+    def count_params(self) -> int:
+        """Return how many numbers the module's parameters and buffers hold."""
+        return sum(w.size for _, w in self.named_weights())
+
+    # -- modes -----------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch this module and all below it to training (or, with False, to inference)."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Switch this module and all below it to inference."""
+        return self.train(False)
+
+    @contextmanager
+    def mode(self, training: bool) -> Iterator[None]:
+        """Be in a mode for a ``with`` block, whatever mode each module was in before."""
+        before = [(module, module.training) for module in self.modules()]
+        self.train(training)
+        try:
+            yield
+        finally:
+            for module, was in before:
+                module.training = was
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for w in self.parameters():
+            w.grad = None
+
+    # -- calling ---------------------------------------------------------------------------------------
+
+    @anchor
+    def __call__(self, *inputs: Any, training: bool | None = None, **arguments: Any) -> Any:
+        before = context.module, context.where
+        context.where = user_line(2)
+        context.module = f"{before[0]}/{self.name}" if before[0] else self.name
+        try:
+            if not self.built:
+                self._build_for(*inputs)
+            if training is not None and training != self.training:
+                with self.mode(training):
+                    return self.call(*inputs, **arguments)
+            return self.call(*inputs, **arguments)
+        finally:
+            context.module, context.where = before
+
+    def call(self, *inputs: Any, **arguments: Any) -> Any:
+        """Compute; a subclass writes it."""
+        raise ArgumentError(f"{type(self).__name__} has no `call` method; write def call(self, x): ...")
+
+    def _build_for(self, *inputs: Any) -> None:
+        """Make the weights that depend on the first input's shape."""
+
+    # -- state -----------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return a copy of every parameter and buffer by path."""
+        return {path: w.data.copy() for path, w in self.named_weights()}
+
+    def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Set every parameter and buffer from arrays by path.
+
+        Raises ShapeError, having changed nothing, if a name is missing, unknown, or of another shape.
+        """
+        mine = dict(self.named_weights())
+        problems = [f"missing: {path} {w.shape}" for path, w in mine.items() if path not in state]
+        problems += [f"unknown: {path} {np.shape(state[path])}" for path in state if path not in mine]
+        problems += [
+            f"{path}: expected {w.shape}, got {np.shape(state[path])}"
+            for path, w in mine.items()
+            if path in state and w.shape != np.shape(state[path])
+        ]
+        if problems:
+            listed = "\n  ".join(problems[:8]) + ("\n  ..." if len(problems) > 8 else "")
+            raise ShapeError(
+                f"these weights belong to another architecture than {self.name} "
+                f"({len(problems)} of its entries don't fit):\n  {listed}"
+            )
+        for path, w in mine.items():
+            w.data = np.array(state[path], dtype=w.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as JSON can hold them."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Build the module that ``get_config`` described."""
+        return cls(**config)
+
+
+def build_module(description: Any) -> Module:
+    """Build a module from ``{"class": name, "config": arguments}``."""
+    if not isinstance(description, dict) or not isinstance(description.get("config"), dict):
+        raise ArgumentError(f"expected {{'class': ..., 'config': {{...}}}}, got {description!r}")
+    name = description.get("class")
+    if name not in Module.classes:
+        raise unknown_name("layer", name, Module.classes)
+    try:
+        return Module.classes[name].from_config(description["config"])
+    except TypeError as error:
+        raise ArgumentError(f"{name}: its saved configuration doesn't fit: {error}") from error
+
+
+def describe_module(module: Module) -> dict[str, Any]:
+    """Return what :func:`build_module` builds again."""
+    return {"class": type(module).__name__, "config": module.get_config()}
+
+
+def snake_case(name: str) -> str:
+    """Return the name of an object from the name of its class, as Keras does.
+
+    >>> snake_case("Conv2D"), snake_case("MaxPooling2D"), snake_case("ReLU")
+    ('conv2d', 'max_pooling2d', 're_lu')
+    """
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _modules_in(key: str, value: Any) -> Iterator[tuple[str, Module]]:
+    """Yield the modules in an attribute: itself, or those in a list, tuple or dict."""
+    if isinstance(value, Module):
+        yield key, value
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            if isinstance(item, Module):
+                yield f"{key}_{i}", item
+    elif isinstance(value, dict):
+        for label, item in value.items():
+            if isinstance(item, Module):
+                yield f"{key}_{label}", item

@@ -1,0 +1,128 @@
+"""Sequential: layers one after another."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from ..errors import ArgumentError, ShapeError
+from .layers.base import Input, Layer, Shape, check_shape
+from .module import Module, build_module, describe_module, snake_case
+from .training import Model
+
+__all__ = ["Sequential"]
+
+
+class Sequential(Model):
+    """A model whose layers follow one another; the result of each is the input of the next.
+
+    It is built when it first sees data, or at once if the list starts with ``Input(shape)`` or its first
+    layer has an ``input_shape``. Layers without a name of their own are called after their class, with a
+    number from the second on: "dense", "dense_1".
+
+    Raises ArgumentError for something that isn't a layer and for two layers of one name, ShapeError if a
+    layer can't take what the one before it gives.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import nn
+    >>> model = nn.Sequential([nn.Input((784,)), nn.Dense(64, activation="relu"), nn.Dense(10)])
+    >>> model.count_params()
+    50890
+    >>> [layer.name for layer in model.layers]
+    ['dense', 'dense_1']
+    """
+
+    def __init__(self, layers: Sequence[Any] = (), name: str | None = None) -> None:
+        if name is not None:
+            self.name = name
+        self.layers: list[Module] = []
+        self.input_shape: Shape | None = None
+        for layer in layers:
+            self.add(layer)
+
+    def add(self, layer: Any) -> None:
+        """Put a layer behind the last one."""
+        if isinstance(layer, Input):
+            if self.layers:
+                raise ArgumentError("Input says what the first layer gets, so it must come first")
+            self.input_shape = layer.shape
+            return
+        if not isinstance(layer, Module):
+            raise ArgumentError(
+                f"Sequential: expected a layer, got {layer!r}"
+                + ("; make one: write it with ()" if isinstance(layer, type) else "")
+            )
+        if not self.layers and self.input_shape is None:
+            self.input_shape = getattr(layer, "given_input_shape", None) or getattr(layer, "input_shape", None)
+        taken = {other.name for other in self.layers}
+        if layer._name is None:
+            base = snake_case(type(layer).__name__)
+            count = sum(type(other) is type(layer) for other in self.layers)
+            layer.name = base if count == 0 else f"{base}_{count}"
+        if layer.name in taken:
+            raise ArgumentError(
+                f"Sequential: there is a layer named '{layer.name}' already; give each a name of its own"
+            )
+        self.layers.append(layer)
+        self.built = False
+        if self.input_shape is not None:
+            self.build(self.input_shape)
+
+    def build(self, input_shape: Any) -> None:
+        """Make all weights, for samples of a shape (without the batch axis)."""
+        shape = self.input_shape = check_shape(input_shape)
+        for layer in self.layers:
+            try:
+                shape = build_layer(layer, shape)
+            except (ShapeError, ArgumentError) as error:
+                raise type(error)(f"{layer.name}: can't follow on samples of shape {shape}: {error}") from error
+        self.built = True
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of one result for one sample's shape."""
+        for layer in self.layers:
+            input_shape = layer.compute_output_shape(input_shape)  # type: ignore[attr-defined]
+        return input_shape
+
+    def _build_for(self, *inputs: Any) -> None:
+        self.build(inputs[0].shape[1:])
+
+    def call(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def named_children(self) -> Any:
+        return ((layer.name, layer) for layer in self.layers)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "input_shape": None if self.input_shape is None else list(self.input_shape),
+            "layers": [describe_module(layer) for layer in self.layers],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        shape = config.get("input_shape")
+        first = [] if shape is None else [Input(shape)]
+        layers = config.get("layers")
+        if not isinstance(layers, list):
+            raise ArgumentError("Sequential: its saved configuration has no list of layers")
+        return cls([*first, *(build_module(layer) for layer in layers)], name=config.get("name"))
+
+    def __repr__(self) -> str:
+        return f"<Sequential {self.name}: {', '.join(layer.name for layer in self.layers)}>"
+
+
+def build_layer(layer: Module, shape: Shape) -> Shape:
+    """Build a layer for samples of a shape and return the shape of its results."""
+    if isinstance(layer, Layer):
+        layer.build_once(shape)
+        return layer.compute_output_shape(shape)
+    if isinstance(layer, Sequential):
+        layer.build(shape)
+        return layer.compute_output_shape(shape)
+    raise ArgumentError(
+        f"{layer.name}: a {type(layer).__name__} inside a Sequential must be a Layer; "
+        "derive it from nn.Layer instead of nn.Module"
+    )

@@ -1,0 +1,72 @@
+"""The table that ``model.summary()`` prints."""
+
+import io
+from typing import Any
+
+from ..errors import ArgumentError
+from .module import Module
+
+__all__ = ["summarize"]
+
+
+def summarize(model: Module) -> str:
+    """Return the layers of a model with output shapes and parameter counts, and the totals, as text.
+
+    Raises ArgumentError for a model that isn't built, whose shapes aren't known yet.
+
+    >>> from tinygrad_edu import nn
+    >>> model = nn.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(2)], name="small")
+    >>> print(summarize(model))
+    Model: small
+                   Layer    Output shape    Parameters
+     ──────────────────────────────────────────────────
+       dense (Dense)        (None, 3)               15
+       dense_1 (Dense)      (None, 2)                8
+    <BLANKLINE>
+    Total parameters: 23 (92 bytes)
+    Trainable: 23
+    Not trainable: 0
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    if not all(module.built for module in model.modules()):
+        raise ArgumentError(
+            f"summary: {model.name} isn't built yet, so its shapes aren't known; call it on a batch, "
+            "build(input_shape), or start it with Input(shape)"
+        )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=True)
+    table.add_column("Layer")
+    table.add_column("Output shape")
+    table.add_column("Parameters", justify="right")
+    for name, layer in model.named_children():
+        shape = _shape(layer)
+        table.add_row(f"{name} ({type(layer).__name__})", shape, f"{layer.count_params():,}")
+    out = io.StringIO()
+    Console(file=out, width=100, color_system=None, legacy_windows=False).print(table)
+    trainable = sum(w.size for w in model.parameters())
+    total = model.count_params()
+    size = sum(w.data.nbytes for _, w in model.named_weights())
+    lines = [f"Model: {model.name}", *(line.rstrip() for line in out.getvalue().splitlines()), ""]
+    lines.append(f"Total parameters: {total:,} ({_bytes(size)})")
+    lines.append(f"Trainable: {trainable:,}")
+    lines.append(f"Not trainable: {total - trainable:,}")
+    return "\n".join(lines)
+
+
+def _shape(layer: Any) -> str:
+    shape = getattr(layer, "output_shape", None)
+    if shape is None and getattr(layer, "input_shape", None) is not None:
+        shape = layer.compute_output_shape(layer.input_shape)
+    return "?" if shape is None else "(" + ", ".join(["None", *map(str, shape)]) + ")"
+
+
+def _bytes(n: float) -> str:
+    for unit in ("bytes", "KB", "MB"):
+        if n < 1024:
+            break
+        n /= 1024
+    else:
+        unit = "GB"
+    return f"{n:.0f} {unit}" if unit == "bytes" else f"{n:.2f} {unit}"

@@ -1,0 +1,388 @@
+"""Model: a module that trains itself: compile, fit, evaluate, predict.
+
+``fit`` is the loop that one writes by hand (see ``train_step``), with batches, validation and callbacks
+around it. Nothing else happens in there.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..context import no_grad
+from ..errors import ArgumentError, DataError, ShapeError
+from ..tensor import Tensor
+from . import losses, optimizers
+from .callbacks import Callback, History
+from .metrics import Mean, Metric
+from .metrics import get as get_metric
+from .module import Module
+
+__all__ = ["Model"]
+
+
+class Model(Module):
+    """A module with Keras' ``compile``, ``fit``, ``evaluate``, ``predict``, ``summary`` and ``save``.
+
+    Examples
+    --------
+    >>> import numpy as np, tinygrad_edu as te
+    >>> from tinygrad_edu import nn
+    >>> te.seed(1)
+    >>> x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 50)
+    >>> y = x[:, 0] ^ x[:, 1]
+    >>> model = nn.Sequential([nn.Dense(8, activation="tanh"), nn.Dense(2, activation="softmax")])
+    >>> model.compile(nn.optimizers.Adam(0.05), "sparse_categorical_crossentropy", ["accuracy"])
+    >>> history = model.fit(x, y, epochs=30, verbose=0)
+    >>> model.evaluate(x, y, verbose=0, return_dict=True)["accuracy"]
+    1.0
+    """
+
+    optimizer: optimizers.Optimizer | None = None
+    loss: losses.Loss | None = None
+    metrics: Sequence[Metric] = ()
+    history: History | None = None
+    stop_training: bool = False
+
+    def compile(self, optimizer: Any, loss: Any, metrics: Sequence[Any] = ()) -> None:
+        """Choose how to train.
+
+        Parameters
+        ----------
+        optimizer
+            A name ("sgd", "adam") or an optimizer.
+        loss
+            A name ("mse", "sparse_categorical_crossentropy" …), a Loss, or a function (y_true, y_pred).
+        metrics
+            Names ("accuracy", any loss) or Metric objects to watch.
+        """
+        self.optimizer = optimizers.get(optimizer)
+        self.loss = losses.get(loss)
+        self.metrics = [get_metric(m, self.loss) for m in metrics]
+
+    # -- one step --------------------------------------------------------------------------------------
+
+    def train_step(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, Tensor]:
+        """Learn from one batch: predict, measure, differentiate, step. Return the loss and predictions."""
+        assert self.optimizer is not None and self.loss is not None
+        y_pred = self(x)
+        loss = self.loss(y, y_pred, sample_weight)
+        if not self.optimizer.params:
+            self.optimizer.bind(self.parameters())
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.item(), y_pred
+
+    def test_step(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, Tensor]:
+        """Measure on one batch, without learning. Return the loss and predictions."""
+        assert self.loss is not None
+        y_pred = self(x)
+        return self.loss(y, y_pred, sample_weight).item(), y_pred
+
+    # -- the loop --------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int = 32,
+        epochs: int = 1,
+        verbose: int = 1,
+        callbacks: Sequence[Callback] = (),
+        validation_split: float = 0.0,
+        validation_data: tuple[Any, ...] | None = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+    ) -> History:
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        x, y
+            Inputs (samples, …) and targets (samples, …), arrays or memory maps. Or x alone: something that
+            can be iterated over once an epoch and gives (x, y) or (x, y, sample_weight) batches.
+        batch_size
+            Samples a step.
+        epochs, initial_epoch
+            The run goes from ``initial_epoch`` to ``epochs``.
+        verbose
+            0 nothing, 1 a live console, 2 one line an epoch.
+        callbacks
+            More to call at each epoch and batch.
+        validation_split
+            The share of the samples, taken from the end, to measure on after each epoch.
+        validation_data
+            (x, y) or (x, y, sample_weight) to measure on instead.
+        shuffle
+            Take the samples in another order each epoch.
+        class_weight
+            The weight of each class's samples in the loss: ``{0: 1.0, 1: 2.5}``.
+        sample_weight
+            The weight of each sample in the loss.
+
+        Returns
+        -------
+        History, whose ``.history`` has a list of each loss and metric by epoch.
+
+        Raises
+        ------
+        ArgumentError, DataError, ShapeError
+            Before anything is learned, if the model isn't compiled, the data has nan or infinite values or
+            doesn't fit together.
+        KeyboardInterrupt
+            After Ctrl-C, when the callbacks have finished; ``model.history`` has what there is.
+        """
+        self._check_compiled("fit")
+        if epochs < initial_epoch or batch_size < 1:
+            raise ArgumentError(f"fit: impossible epochs={epochs} (from {initial_epoch}) or batch_size={batch_size}")
+        if y is not None:
+            x, y, sample_weight, validation_data = _split(x, y, sample_weight, validation_split, validation_data)
+            sample_weight = _weights(y, sample_weight, class_weight)
+        elif class_weight or sample_weight is not None or validation_split:
+            raise ArgumentError("fit: class_weight, sample_weight and validation_split need x and y as arrays")
+        batches = _batches(x, y, sample_weight, batch_size, shuffle)
+        if validation_data is not None:
+            check_data(*validation_data[:2], "validation_data")
+        self.history = History()
+        watchers = [self.history, *callbacks, *_console(verbose)]
+        steps = len(batches) if hasattr(batches, "__len__") else None
+        names = ["loss", *(m.name for m in self.metrics)]
+        samples = None if y is None else len(x)
+        for watcher in watchers:
+            watcher.set_model(self)
+            watcher.set_params(
+                {"epochs": epochs, "steps": steps, "samples": samples, "batch_size": batch_size, "metrics": names}
+            )
+        self.stop_training = False
+        logs: dict[str, float] = {}
+        _call(watchers, "on_train_begin", logs)
+        try:
+            for epoch in range(initial_epoch, epochs):
+                _call(watchers, "on_epoch_begin", epoch, {})
+                logs = self._epoch(batches, watchers)
+                if validation_data is not None:
+                    measured = self._measure(_batches(*_triple(validation_data), batch_size, False))
+                    logs |= {f"val_{name}": value for name, value in measured.items()}
+                _call(watchers, "on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+        finally:
+            _call(watchers, "on_train_end", logs)
+        return self.history
+
+    def _epoch(self, batches: Iterable[Any], watchers: Sequence[Callback]) -> dict[str, float]:
+        """Learn from every batch once; return the means of the loss and the metrics on the way."""
+        mean = Mean("loss")
+        for metric in self.metrics:
+            metric.reset_state()
+        logs: dict[str, float] = {}
+        with self.mode(training=True):
+            for i, batch in enumerate(batches):
+                x, y, weight = _triple(batch)
+                _call(watchers, "on_train_batch_begin", i, logs)
+                loss, y_pred = self.train_step(x, y, weight)
+                mean.add(loss, len(x))
+                logs = self._logs(mean, y, y_pred, weight)
+                _call(watchers, "on_train_batch_end", i, logs)
+                if self.stop_training:
+                    break
+        if not logs:
+            raise DataError("fit: there is not a single batch to learn from")
+        return logs
+
+    def _measure(self, batches: Iterable[Any]) -> dict[str, float]:
+        mean = Mean("loss")
+        for metric in self.metrics:
+            metric.reset_state()
+        logs: dict[str, float] = {}
+        with self.mode(training=False), no_grad():
+            for batch in batches:
+                x, y, weight = _triple(batch)
+                loss, y_pred = self.test_step(x, y, weight)
+                mean.add(loss, len(x))
+                logs = self._logs(mean, y, y_pred, weight)
+        if not logs:
+            raise DataError("evaluate: there is not a single batch to measure on")
+        return logs
+
+    def _logs(self, mean: Mean, y: Any, y_pred: Tensor, weight: Any) -> dict[str, float]:
+        logs = {"loss": mean.result()}
+        for metric in self.metrics:
+            metric.update_state(y, y_pred.numpy(), weight)
+            logs[metric.name] = metric.result()
+        return logs
+
+    # -- afterwards ------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int = 32,
+        verbose: int = 1,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Measure the loss and the metrics on data, without learning from it.
+
+        Returns them in that order, as a list (the loss alone if there is no metric), or by name with
+        ``return_dict``.
+
+        >>> from tinygrad_edu import nn
+        >>> model = nn.Sequential([nn.Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse", ["mae"])
+        >>> model.evaluate([[1.0], [2.0]], [[3.0], [3.0]], verbose=0)
+        [9.0, 3.0]
+        """
+        self._check_compiled("evaluate")
+        if y is not None:
+            x, y = _array(x), _array(y)
+            check_data(x, y, "evaluate")
+        logs = self._measure(_batches(x, y, sample_weight, batch_size, False))
+        if verbose:
+            print("  ".join(f"{name} {value:.4f}" for name, value in logs.items()))
+        if return_dict:
+            return logs
+        return list(logs.values()) if len(logs) > 1 else logs["loss"]
+
+    def predict(self, x: Any, batch_size: int = 32, verbose: int = 0) -> NDArray[Any]:
+        """Return the model's output for every sample, an array (samples, …)."""
+        results = []
+        with self.mode(training=False), no_grad():
+            x = _array(x)
+            if len(x) == 0:
+                raise DataError("predict: there are no samples")
+            check_finite(x, "predict: x")
+            for start in range(0, len(x), batch_size):
+                results.append(self(x[start : start + batch_size]).numpy())
+        return np.concatenate(results)
+
+    def summary(self, print_fn: Any = print) -> None:
+        """Print each layer with its output's shape and number of parameters, and the totals."""
+        from .summary import summarize
+
+        print_fn(summarize(self))
+
+    def save(self, path: Any) -> None:
+        """Write the architecture, the weights and the optimizer's state into a folder; see ``load_model``."""
+        from .saving import save_model
+
+        save_model(self, path)
+
+    def save_weights(self, path: Any) -> None:
+        """Write parameters and buffers to a ``.safetensors`` file."""
+        from .saving import write_arrays
+
+        write_arrays(path, self.state_dict())
+
+    def load_weights(self, path: Any) -> None:
+        """Read parameters and buffers from a ``.safetensors`` file.
+
+        Raises FileError for a damaged file, and ShapeError, having changed nothing, for one of another
+        architecture.
+        """
+        from .saving import read_arrays
+
+        self.load_state_dict(read_arrays(path))
+
+    def _check_compiled(self, what: str) -> None:
+        if self.loss is None or self.optimizer is None:
+            raise ArgumentError(f"{what}: say how to train first: model.compile(optimizer, loss, metrics)")
+
+
+def _call(watchers: Sequence[Callback], hook: str, *arguments: Any) -> None:
+    for watcher in watchers:
+        getattr(watcher, hook)(*arguments)
+
+
+def _triple(batch: Any) -> tuple[Any, Any, Any]:
+    if isinstance(batch, tuple | list) and len(batch) in (2, 3):
+        return batch[0], batch[1], batch[2] if len(batch) == 3 else None
+    raise DataError("expected batches (x, y) or (x, y, sample_weight)")
+
+
+def _batches(x: Any, y: Any, weight: Any, batch_size: int, shuffle: bool) -> Iterable[Any]:
+    """Cut arrays into batches; anything else gives batches by itself."""
+    if y is None:
+        return x  # type: ignore[no-any-return]
+    from ..data.loader import DataLoader  # data knows no nn, but nn shouldn't need it to be imported
+
+    arrays = (y,) if weight is None else (y, weight)
+    return DataLoader((x, *arrays), batch_size=batch_size, shuffle=shuffle)
+
+
+def _console(verbose: int) -> list[Callback]:
+    if not verbose:
+        return []
+    from ..viz.console import Console
+
+    return [Console(live=verbose == 1)]
+
+
+def _split(x: Any, y: Any, weight: Any, share: float, given: Any) -> tuple[Any, Any, Any, Any]:
+    """Check the data and set the last samples aside for validation."""
+    x, y = _array(x), _array(y)
+    check_data(x, y, "fit")
+    if weight is not None:
+        weight = np.asarray(weight, np.float32)
+        if weight.shape != (len(x),):
+            raise ShapeError(f"fit: expected one sample_weight for each of {len(x)} samples, got {weight.shape}")
+    if not 0 <= share < 1:
+        raise ArgumentError(f"fit: validation_split must be at least 0 and below 1, got {share}")
+    if given is not None or not share:
+        return x, y, weight, given
+    n = int(len(x) * (1 - share))
+    if n in (0, len(x)):
+        raise ArgumentError(f"fit: validation_split={share} of {len(x)} samples leaves one of the parts empty")
+    validation = (x[n:], y[n:]) if weight is None else (x[n:], y[n:], weight[n:])
+    return x[:n], y[:n], None if weight is None else weight[:n], validation
+
+
+def _weights(y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> Any:
+    """Return the weight of each sample, with its class's weight multiplied in."""
+    if class_weight is None:
+        return sample_weight
+    labels = np.asarray(y)
+    if labels.ndim > 1:
+        labels = labels.argmax(axis=-1) if labels.shape[-1] > 1 else labels.reshape(len(labels))
+    missing = set(np.unique(labels).tolist()) - set(class_weight)
+    if missing:
+        raise DataError(f"fit: class_weight says nothing of class {min(missing)}, which is among the labels")
+    weights = np.array([class_weight[label] for label in labels.tolist()], np.float32)
+    return weights if sample_weight is None else weights * sample_weight
+
+
+def check_data(x: Any, y: Any, what: str) -> None:
+    """See that there are samples, as many targets, and no nan or infinite values."""
+    if len(x) != len(y):
+        raise DataError(f"{what}: {len(x)} samples but {len(y)} targets")
+    if len(x) == 0:
+        raise DataError(f"{what}: there are no samples")
+    check_finite(x, f"{what}: x")
+    check_finite(y, f"{what}: y")
+
+
+def check_finite(a: Any, what: str) -> None:
+    """Raise DataError if an array holds nan or infinite values; memory maps are read piece by piece."""
+    a = _array(a)
+    if a.dtype.kind != "f":
+        return
+    step = max(1, 4_000_000 // max(1, a[:1].size))
+    for start in range(0, len(a), step):
+        bad = ~np.isfinite(a[start : start + step])
+        if bad.any():
+            where = tuple(int(i) for i in np.argwhere(bad)[0])
+            raise DataError(
+                f"{what} has nan or infinite values ({int(bad.sum())} in the first such stretch), the first at index "
+                f"{(where[0] + start, *where[1:])}; fill or drop them before training"
+            )
+
+
+def _array(a: Any) -> Any:
+    if isinstance(a, Tensor):
+        return a.numpy()
+    return a if isinstance(a, np.ndarray) else np.asarray(a)
