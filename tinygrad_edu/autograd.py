@@ -212,7 +212,11 @@ def _sweep(
         for i, (x, dx) in enumerate(zip(node.inputs, gradients, strict=True)):
             if needs[i] and dx is not None:
                 dx = _checked(node, i, x, dx)
-                if isinstance(dx, np.ndarray) and not isinstance(x, Node) and _is_shared(dx, g, saved, gradients):
+                if (
+                    isinstance(dx, np.ndarray)
+                    and not isinstance(x, Node)
+                    and _is_shared(dx, g, saved, gradients)
+                ):
                     dx = dx.copy()
                 arrive(x, dx)
         if not retain:
@@ -231,10 +235,7 @@ def _run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -
         )
     if isinstance(node.shape, tuple) and isinstance(g, tuple):  # several results: fill what nobody used
         g = tuple(
-            [
-                np.zeros(s, node.dtype) if part is None else part
-                for part, s in zip(g, node.shape, strict=True)
-            ]
+            [np.zeros(s, node.dtype) if part is None else part for part, s in zip(g, node.shape, strict=True)]
         )
     args: list[Any] = []
     for kind, key in node.fn._plan:
@@ -268,13 +269,13 @@ def _run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -
             args.append([shape_of(x) for x in inputs])
         else:
             args.append(needs)
+    gradients: tuple[Any, ...]
     before = context.module, context.where
     context.module, context.where = node.module, node.where
     try:
         with enable_grad() if create_graph else no_grad():
-            gradients = node.fn.backward(g, *args)
-            if not isinstance(gradients, tuple):
-                gradients = (gradients,)
+            result = node.fn.backward(g, *args)
+            gradients = result if isinstance(result, tuple) else (result,)
             if len(gradients) != len(inputs):
                 raise GradientError(
                     f"{node.fn.name}.backward returned {len(gradients)} gradients for {len(inputs)} inputs; "
@@ -300,7 +301,8 @@ def _relink(value: Any, source: Any) -> Any:
 
 
 def _default(node: Node, name: str) -> Any:
-    return node.fn.forward.__kwdefaults__[name]
+    defaults: dict[str, Any] = node.fn.forward.__kwdefaults__ or {}
+    return defaults[name]
 
 
 def _checked(node: Node, index: int, x: Any, dx: Any) -> Any:
@@ -312,7 +314,7 @@ def _checked(node: Node, index: int, x: Any, dx: Any) -> Any:
     if dx.shape != x.shape:
         raise GradientError(
             f"{node.fn.name}.backward{_place(node)} returned a gradient of shape {dx.shape} for input {index}, "
-            f"whose shape is {x.shape}: they must be equal. If the input was broadcast, sum over those axes"
+            f"which is {x.shape}: they must be equal. If the input was broadcast, sum over those axes"
         )
     return dx if dx.dtype == x.dtype else dx.astype(x.dtype)
 

@@ -42,18 +42,42 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("model", type=click.Choice(["mlp", "cnn"]), default="mlp")
-@click.option("--data", "data_set", type=click.Choice(["digits", "mnist"]), default="digits", show_default=True,
-              help="digits: 1,797 images of 8x8, at hand without a download. mnist: 70,000 of 28x28, taken from "
-                   "the folder TINYGRAD_EDU_DATA, the cache, or downloaded once.")
-@click.option("--epochs", type=click.IntRange(min=1), default=None,
-              help="How often to go through the training images. [default: 40 for digits, 1 for mnist]")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True,
-              help="Images a step: small batches learn more an epoch, large ones run faster.")
-@click.option("--lr", type=float, default=None,
-              help="Learning rate, the size of a step. [default: 0.001 for adam, 0.01 for sgd]")
+@click.option(
+    "--data",
+    "data_set",
+    type=click.Choice(["digits", "mnist"]),
+    default="digits",
+    show_default=True,
+    help="digits: 1,797 images of 8x8, at hand without a download. mnist: 70,000 of 28x28, taken from "
+    "the folder TINYGRAD_EDU_DATA, the cache, or downloaded once.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    default=None,
+    help="How often to go through the training images. [default: 40 for digits, 1 for mnist]",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Images a step: small batches learn more an epoch, large ones run faster.",
+)
+@click.option(
+    "--lr",
+    type=float,
+    default=None,
+    help="Learning rate, the size of a step. [default: 0.001 for adam, 0.01 for sgd]",
+)
 @click.option("--optimizer", type=click.Choice(["adam", "sgd"]), default="adam", show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True,
-              help="Decides initial weights and order: the same seed gives the same weights, bit for bit.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Decides initial weights and order: the same seed gives the same weights, bit for bit.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=None,
               help="Folder for the results. [default: runs/MODEL-DATA]")  # fmt: skip
 def train(
@@ -180,11 +204,10 @@ def build(name: str, input_shape: tuple[int, ...], classes: int) -> Any:
         hidden = (128, 64) if small else (1024, 512)
         layers: list[Any] = [nn.Flatten()]
     else:
-        hidden = (128,) if small else (1024, 512)
+        hidden = (128, 64) if small else (1024, 512)
         padding = "same" if small else "valid"  # 8x8 leaves no room to lose borders twice
-        filters = (16, 32) if small else (6, 16)
         layers = []
-        for count in filters:
+        for count in (16, 32) if small else (6, 16):
             layers += [nn.Conv2D(count, 3, padding=padding, activation="relu"), nn.MaxPooling2D(2)]
         layers.append(nn.Flatten())
     layers += [nn.Dense(units, activation="relu") for units in hidden]

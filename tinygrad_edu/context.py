@@ -35,7 +35,7 @@ context = _Context()
 
 def anchor(function: F) -> F:
     """Mark a function of ours that sets ``context.where``: the search for the user's line ends there."""
-    _anchors.add(id(function.__code__))  # type: ignore[attr-defined]
+    _anchors.add(id(function.__code__))
     return function
 
 

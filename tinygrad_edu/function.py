@@ -159,9 +159,9 @@ class Function:
             out, *rest = out
             extras = tuple(rest)
         if not has_tensor:
-            return out  # type: ignore[no-any-return]
+            return out  # type: ignore[no-any-return]  # an array, see above
         if not (tracked and context.recording and cls.differentiable):
-            return _wrap_all(out, None)
+            return _wrap_all(out, None)  # type: ignore[no-any-return]  # or a tuple
         node = Node()
         node.fn = cls
         node.inputs = tuple(sources)
@@ -176,7 +176,7 @@ class Function:
             node.saved = tuple([values[i] for i in cls._saves])
         else:
             node.saved = ()
-        return _wrap_all(out, node)
+        return _wrap_all(out, node)  # type: ignore[no-any-return]
 
     @classmethod
     def hint(cls, *inputs: Any) -> str:

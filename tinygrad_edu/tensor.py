@@ -184,8 +184,8 @@ class Tensor:
         if method != "__call__" or function is None or kwargs:
             raise DTypeError(
                 f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method} can't be recorded on a "
-                f"Tensor{' with ' + ', '.join(kwargs) if kwargs else ''}; use tinygrad_edu's own function, or "
-                f"t.numpy() where no gradient is needed. Known: {', '.join(sorted(ops.UFUNCS))}"
+                f"Tensor{' with ' + ', '.join(kwargs) if kwargs else ''}; use tinygrad_edu's own function, "
+                f"or t.numpy() where no gradient is needed. Known: {', '.join(sorted(ops.UFUNCS))}"
             )
         return function(*inputs)
 
@@ -312,8 +312,8 @@ class Tensor:
             return result
         if context.recording:
             raise GradientError(
-                f"{operator} on {self.name or 'a leaf'} {self.shape}, which requires a gradient: recorded, it "
-                f"would stop being a leaf and never get one. To update it, write it under `with no_grad():`; "
+                f"{operator} on {self.name or 'a leaf'} {self.shape}, which requires a gradient: recorded, "
+                "it would stop being a leaf and never get one. To update it, write it under `with no_grad():`; "
                 "to compute with it, write `y = w + ...` with a new name"
             )
         self.data = result._data
@@ -322,14 +322,14 @@ class Tensor:
     # -- methods: the functions of the same name -------------------------------------------------------
 
     @property
-    def T(self) -> "Tensor":  # noqa: N802
+    def T(self) -> "Tensor":
         """The transpose of a matrix, shape (m, n) to (n, m)."""
         if self.ndim != 2:
             raise ShapeError(f"T: expected two dimensions, got shape {self.shape}; use mT or permute_dims")
         return ops.permute_dims(self, (1, 0))
 
     @property
-    def mT(self) -> "Tensor":  # noqa: N802
+    def mT(self) -> "Tensor":
         """The last two dimensions swapped."""
         return ops.matrix_transpose(self)
 

@@ -112,6 +112,6 @@ class TerminateOnNaN(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
         if not np.isfinite(logs["loss"]):
             raise GradientError(
-                f"the loss became {logs['loss']} in epoch {self.epoch + 1}, batch {batch + 1}: the steps are too "
-                "large. Try a learning rate ten times smaller, or scale the inputs to between 0 and 1"
+                f"the loss became {logs['loss']} in epoch {self.epoch + 1}, batch {batch + 1}: the steps are "
+                "too large. Try a learning rate ten times smaller, or scale the inputs to between 0 and 1"
             )

@@ -63,7 +63,7 @@ class Loss:
         weights = np.asarray(sample_weight, losses.dtype)
         if weights.shape != losses.shape[: weights.ndim]:
             raise ShapeError(
-                f"{self.name}: sample_weight is {weights.shape}, but there is one loss for each of {losses.shape}"
+                f"{self.name}: sample_weight is {weights.shape}, but the losses are {losses.shape}"
             )
         weights = weights.reshape(weights.shape + (1,) * (losses.ndim - weights.ndim))
         return (losses * weights).mean()
@@ -105,7 +105,7 @@ class BinaryCrossentropy(Loss):
 
     >>> from tinygrad_edu import nn
     >>> nn.losses.BinaryCrossentropy(from_logits=True)([[1.0]], Tensor([[0.0]]))
-    Tensor(0.6931472)
+    Tensor(0.6931)
     """
 
     def __init__(self, from_logits: bool = False, name: str | None = None) -> None:
@@ -134,7 +134,7 @@ class CategoricalCrossentropy(Loss):
 
     >>> from tinygrad_edu import nn
     >>> nn.losses.CategoricalCrossentropy()([[0.0, 1.0]], Tensor([[0.5, 0.5]]))
-    Tensor(0.6931472)
+    Tensor(0.6931)
     """
 
     def __init__(self, from_logits: bool = False, name: str | None = None) -> None:
@@ -159,7 +159,7 @@ class SparseCategoricalCrossentropy(Loss):
 
     >>> from tinygrad_edu import nn
     >>> nn.losses.SparseCategoricalCrossentropy()([1], Tensor([[0.5, 0.5]]))
-    Tensor(0.6931472)
+    Tensor(0.6931)
     """
 
     def __init__(self, from_logits: bool = False, name: str | None = None) -> None:
@@ -184,7 +184,9 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> NDArray[Any
     if labels.dtype.kind == "f":
         whole = labels.astype(np.int64)
         if not np.array_equal(whole, labels):
-            raise DataError(f"{name}: class labels must be whole numbers, got values such as {labels.flat[0]}")
+            raise DataError(
+                f"{name}: class labels must be whole numbers, got values such as {labels.flat[0]}"
+            )
         labels = whole
     return labels.astype(np.int64, copy=False)
 
@@ -192,9 +194,7 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> NDArray[Any
 def _like(loss: Loss, y_true: Any, y_pred: Tensor) -> NDArray[Any]:
     """Return the targets in the predictions' dtype and shape; (batch,) may stand for (batch, 1)."""
     t = y_true.data if isinstance(y_true, Tensor) else np.asarray(y_true)
-    if t.shape != y_pred.shape and (*t.shape, 1) == y_pred.shape:
-        t = t.reshape(y_pred.shape)
-    elif t.shape != y_pred.shape and t.shape == (*y_pred.shape, 1):
+    if y_pred.shape == (*t.shape, 1) or t.shape == (*y_pred.shape, 1):
         t = t.reshape(y_pred.shape)
     if t.shape != y_pred.shape:
         raise ShapeError(

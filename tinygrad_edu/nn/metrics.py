@@ -91,7 +91,9 @@ class _Hits(Mean):
             self.add_sum(float(np.count_nonzero(hits)), hits.size)
         else:
             weights = np.broadcast_to(
-                np.reshape(sample_weight, np.shape(sample_weight) + (1,) * (hits.ndim - np.ndim(sample_weight))),
+                np.reshape(
+                    sample_weight, np.shape(sample_weight) + (1,) * (hits.ndim - np.ndim(sample_weight))
+                ),
                 hits.shape,
             )
             self.add_sum(float(np.sum(hits * weights)), float(np.sum(weights)))
@@ -123,7 +125,9 @@ class CategoricalAccuracy(_Hits):
 
     def hits(self, y_true: Any, y_pred: Any) -> Any:
         if y_true.shape != y_pred.shape:
-            raise ShapeError(f"{self.name}: y_true is {y_true.shape}, y_pred {y_pred.shape}; they must be equal")
+            raise ShapeError(
+                f"{self.name}: y_true is {y_true.shape}, y_pred {y_pred.shape}; they must be equal"
+            )
         return y_true.argmax(axis=-1) == y_pred.argmax(axis=-1)
 
 
@@ -141,7 +145,9 @@ class BinaryAccuracy(_Hits):
 
     def hits(self, y_true: Any, y_pred: Any) -> Any:
         if y_true.size != y_pred.size:
-            raise ShapeError(f"{self.name}: y_true is {y_true.shape}, y_pred {y_pred.shape}; they must be equal")
+            raise ShapeError(
+                f"{self.name}: y_true is {y_true.shape}, y_pred {y_pred.shape}; they must be equal"
+            )
         return (y_pred > self.threshold) == (y_true.reshape(y_pred.shape) > 0.5)
 
 
@@ -158,7 +164,7 @@ class _LossMetric(Mean):
 
 
 class _Accuracy(_Hits):
-    """"accuracy": which one is meant shows in the loss and in the shapes of the first batch."""
+    """ "accuracy": which one is meant shows in the loss and in the shapes of the first batch."""
 
     def __init__(self, name: str, loss: losses.Loss | None) -> None:
         super().__init__(name)

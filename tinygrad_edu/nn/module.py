@@ -77,7 +77,9 @@ class Module:
     @name.setter
     def name(self, value: str) -> None:
         if "/" in value:
-            raise ArgumentError(f"a module's name can't contain '/', which separates the parts of a path: {value!r}")
+            raise ArgumentError(
+                f"a module's name can't contain '/', which separates the parts of a path: {value!r}"
+            )
         self._name = value
 
     def __setattr__(self, key: str, value: Any) -> None:

@@ -42,7 +42,9 @@ class Optimizer:
         wrong = [p for p in self.params if not (isinstance(p, Tensor) and p.requires_grad and p.node is None)]
         if wrong or not self.params:
             what = f"got {wrong[0]!r}" if wrong else "got none; is the model built?"
-            raise ArgumentError(f"{type(self).__name__}: expected leaf tensors that require a gradient, {what}")
+            raise ArgumentError(
+                f"{type(self).__name__}: expected leaf tensors that require a gradient, {what}"
+            )
         self.iterations = 0
         self.state = [{slot: np.zeros_like(p.data) for slot in self.slots} for p in self.params]
         return self
@@ -87,7 +89,9 @@ class Optimizer:
     def load_state_dict(self, state: dict[str, NDArray[Any]]) -> None:
         """Go on from a saved state; raises ShapeError if it belongs to other parameters."""
         mine = self.state_dict()
-        wrong = [k for k in {*mine, *state} if k not in mine or k not in state or mine[k].shape != state[k].shape]
+        wrong = [
+            k for k in {*mine, *state} if k not in mine or k not in state or mine[k].shape != state[k].shape
+        ]
         if wrong:
             raise ShapeError(
                 f"{type(self).__name__}: the saved state belongs to another optimizer or model "
@@ -163,9 +167,7 @@ class Adam(Optimizer):
 
     def update(self, p: NDArray[Any], g: NDArray[Any], state: dict[str, NDArray[Any]]) -> None:
         m, v = state["momentum"], state["velocity"]
-        kernels.adam(
-            p, g, m, v, self.learning_rate, self.beta_1, self.beta_2, self.epsilon, self.iterations
-        )
+        kernels.adam(p, g, m, v, self.learning_rate, self.beta_1, self.beta_2, self.epsilon, self.iterations)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -32,7 +32,9 @@ def save_model(model: Model, folder: Any) -> None:
     folder can't be written; each file is written whole or not at all.
     """
     if not all(module.built for module in model.modules()):
-        raise ArgumentError(f"save: {model.name} isn't built yet, so it has no weights; call it on a batch first")
+        raise ArgumentError(
+            f"save: {model.name} isn't built yet, so it has no weights; call it on a batch first"
+        )
     folder = Path(folder)
     description: dict[str, Any] = {"format": FORMAT, "version": VERSION, "model": describe_module(model)}
     optimizer, loss = model.optimizer, model.loss
@@ -109,7 +111,7 @@ def read_arrays(path: Any) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise FileError(f"{path}: there is no such file")
     try:
-        return load_file(path)  # type: ignore[no-any-return]
+        return load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError, MemoryError) as error:
         raise FileError(f"{path} isn't a whole safetensors file: {error}") from error
 

@@ -52,7 +52,9 @@ class Sequential(Model):
                 + ("; make one: write it with ()" if isinstance(layer, type) else "")
             )
         if not self.layers and self.input_shape is None:
-            self.input_shape = getattr(layer, "given_input_shape", None) or getattr(layer, "input_shape", None)
+            self.input_shape = getattr(layer, "given_input_shape", None) or getattr(
+                layer, "input_shape", None
+            )
         taken = {other.name for other in self.layers}
         if layer._name is None:
             base = snake_case(type(layer).__name__)
@@ -74,7 +76,9 @@ class Sequential(Model):
             try:
                 shape = build_layer(layer, shape)
             except (ShapeError, ArgumentError) as error:
-                raise type(error)(f"{layer.name}: can't follow on samples of shape {shape}: {error}") from error
+                raise type(error)(
+                    f"{layer.name}: can't follow on samples of shape {shape}: {error}"
+                ) from error
         self.built = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -18,10 +18,10 @@ def summarize(model: Module) -> str:
     >>> model = nn.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(2)], name="small")
     >>> print(summarize(model))
     Model: small
-                   Layer    Output shape    Parameters
-     ──────────────────────────────────────────────────
-       dense (Dense)        (None, 3)               15
-       dense_1 (Dense)      (None, 2)                8
+     Layer             Output shape   Parameters
+    ─────────────────────────────────────────────
+     dense (Dense)     (None, 3)              15
+     dense_1 (Dense)   (None, 2)               8
     <BLANKLINE>
     Total parameters: 23 (92 bytes)
     Trainable: 23
@@ -63,10 +63,6 @@ def _shape(layer: Any) -> str:
 
 
 def _bytes(n: float) -> str:
-    for unit in ("bytes", "KB", "MB"):
-        if n < 1024:
-            break
-        n /= 1024
-    else:
-        unit = "GB"
-    return f"{n:.0f} {unit}" if unit == "bytes" else f"{n:.2f} {unit}"
+    if n < 1024:
+        return f"{n} bytes"
+    return f"{n / 1024:.2f} KB" if n < 1024**2 else f"{n / 1024**2:.2f} MB"

@@ -4,7 +4,7 @@
 around it. Nothing else happens in there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,8 @@ class Model(Module):
 
     def train_step(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, Tensor]:
         """Learn from one batch: predict, measure, differentiate, step. Return the loss and predictions."""
-        assert self.optimizer is not None and self.loss is not None
+        assert self.optimizer is not None
+        assert self.loss is not None
         y_pred = self(x)
         loss = self.loss(y, y_pred, sample_weight)
         if not self.optimizer.params:
@@ -138,24 +139,36 @@ class Model(Module):
         """
         self._check_compiled("fit")
         if epochs < initial_epoch or batch_size < 1:
-            raise ArgumentError(f"fit: impossible epochs={epochs} (from {initial_epoch}) or batch_size={batch_size}")
+            raise ArgumentError(
+                f"fit: impossible epochs={epochs} (from {initial_epoch}) or batch_size={batch_size}"
+            )
         if y is not None:
-            x, y, sample_weight, validation_data = _split(x, y, sample_weight, validation_split, validation_data)
+            x, y, sample_weight, validation_data = _split(
+                x, y, sample_weight, validation_split, validation_data
+            )
             sample_weight = _weights(y, sample_weight, class_weight)
         elif class_weight or sample_weight is not None or validation_split:
-            raise ArgumentError("fit: class_weight, sample_weight and validation_split need x and y as arrays")
+            raise ArgumentError(
+                "fit: class_weight, sample_weight and validation_split need x and y as arrays"
+            )
         batches = _batches(x, y, sample_weight, batch_size, shuffle)
         if validation_data is not None:
-            check_data(*validation_data[:2], "validation_data")
+            check_data(validation_data[0], validation_data[1], "validation_data")
         self.history = History()
         watchers = [self.history, *callbacks, *_console(verbose)]
-        steps = len(batches) if hasattr(batches, "__len__") else None
+        steps = len(batches) if isinstance(batches, Sized) else None
         names = ["loss", *(m.name for m in self.metrics)]
         samples = None if y is None else len(x)
         for watcher in watchers:
             watcher.set_model(self)
             watcher.set_params(
-                {"epochs": epochs, "steps": steps, "samples": samples, "batch_size": batch_size, "metrics": names}
+                {
+                    "epochs": epochs,
+                    "steps": steps,
+                    "samples": samples,
+                    "batch_size": batch_size,
+                    "metrics": names,
+                }
             )
         self.stop_training = False
         logs: dict[str, float] = {}
@@ -330,14 +343,18 @@ def _split(x: Any, y: Any, weight: Any, share: float, given: Any) -> tuple[Any, 
     if weight is not None:
         weight = np.asarray(weight, np.float32)
         if weight.shape != (len(x),):
-            raise ShapeError(f"fit: expected one sample_weight for each of {len(x)} samples, got {weight.shape}")
+            raise ShapeError(
+                f"fit: expected one sample_weight for each of {len(x)} samples, got {weight.shape}"
+            )
     if not 0 <= share < 1:
         raise ArgumentError(f"fit: validation_split must be at least 0 and below 1, got {share}")
     if given is not None or not share:
         return x, y, weight, given
     n = int(len(x) * (1 - share))
     if n in (0, len(x)):
-        raise ArgumentError(f"fit: validation_split={share} of {len(x)} samples leaves one of the parts empty")
+        raise ArgumentError(
+            f"fit: validation_split={share} of {len(x)} samples leaves one of the parts empty"
+        )
     validation = (x[n:], y[n:]) if weight is None else (x[n:], y[n:], weight[n:])
     return x[:n], y[:n], None if weight is None else weight[:n], validation
 
@@ -377,7 +394,7 @@ def check_finite(a: Any, what: str) -> None:
         if bad.any():
             where = tuple(int(i) for i in np.argwhere(bad)[0])
             raise DataError(
-                f"{what} has nan or infinite values ({int(bad.sum())} in the first such stretch), the first at index "
+                f"{what} has nan or infinite values, the first at index "
                 f"{(where[0] + start, *where[1:])}; fill or drop them before training"
             )
 

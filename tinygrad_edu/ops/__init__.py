@@ -7,16 +7,26 @@ full speed.
 
 from typing import Any
 
+from . import arithmetic, classification, convolution, elementwise, linalg, pooling, reduction, shape
 from .arithmetic import *
-from .arithmetic import Add as Add
 from .classification import *
 from .convolution import *
 from .elementwise import *
 from .linalg import *
 from .pooling import *
 from .reduction import *
-from .registry import OPERATIONS as OPERATIONS
+from .registry import OPERATIONS
 from .shape import *
+
+__all__ = ["ARRAY_FUNCTIONS", "OPERATIONS", "UFUNCS"]
+__all__ += arithmetic.__all__
+__all__ += classification.__all__
+__all__ += convolution.__all__
+__all__ += elementwise.__all__
+__all__ += linalg.__all__
+__all__ += pooling.__all__
+__all__ += reduction.__all__
+__all__ += shape.__all__
 
 # What np.something(tensor) turns into.
 UFUNCS: dict[str, Any] = {
@@ -39,7 +49,8 @@ ARRAY_FUNCTIONS: dict[str, Any] = {
     "argmin": _axis_second(argmin), "reshape": reshape, "clip": clip, "where": where,
     "broadcast_to": broadcast_to, "concatenate": lambda arrays, axis=0: concat(arrays, axis=axis),
     "stack": lambda arrays, axis=0: stack(arrays, axis=axis),
-    "transpose": lambda a, axes=None: a.transpose(*(axes or ())), "flip": lambda a, axis=None: flip(a, axis=axis),
-    "expand_dims": lambda a, axis: expand_dims(a, axis=axis), "squeeze": lambda a, axis: squeeze(a, axis),
+    "transpose": lambda a, axes=None: a.transpose(*(axes or ())),
+    "flip": lambda a, axis=None: flip(a, axis=axis), "expand_dims": lambda a, axis: expand_dims(a, axis=axis),
+    "squeeze": lambda a, axis: squeeze(a, axis),
     "shape": lambda a: a.shape, "ndim": lambda a: a.ndim, "size": lambda a: a.size,
 }  # fmt: skip

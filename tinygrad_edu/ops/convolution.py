@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels, ops
+from .. import kernels
 from ..errors import ShapeError
 from ..function import Function
 from ..tensor import Tensor
@@ -40,9 +40,7 @@ class Conv2D(Function):
         return kernels.conv2d(*_same_dtype(x, w), strides, padding)
 
     @staticmethod
-    def backward(
-        g: Any, x: Any, w: Any, needs: tuple[bool, ...], strides: Pair, padding: Padding
-    ) -> Any:
+    def backward(g: Any, x: Any, w: Any, needs: tuple[bool, ...], strides: Pair, padding: Padding) -> Any:
         dx = conv2d_input_grad(g, w, x.shape, strides=strides, padding=padding) if needs[0] else None
         dw = conv2d_weight_grad(x, g, w.shape, strides=strides, padding=padding) if needs[1] else None
         return dx, dw
@@ -96,7 +94,9 @@ def conv2d(x: Any, w: Any, /, *, strides: int | Pair = 1, padding: Any = "valid"
 class Conv2DInputGrad(Function):
     name = "conv2d_input_grad"
     formula = r"y_{n p q c} = \sum_{s i + u = p,\; s j + v = q,\; f} g_{n i j f}\, w_{u v c f}"
-    derivative = r"\bar{g} = \operatorname{conv2d}(\bar{y}, w), \quad \bar{w} = \text{weight grad of } (\bar{y}, g)"
+    derivative = (
+        r"\bar{g} = \operatorname{conv2d}(\bar{y}, w), \quad \bar{w} = \text{weight grad of } (\bar{y}, g)"
+    )
     words = "Hands each output's gradient back to the patch of the image that it was made from."
 
     @staticmethod
@@ -104,9 +104,7 @@ class Conv2DInputGrad(Function):
         return kernels.conv2d_input_grad(*_same_dtype(g, w), shape, strides, padding)
 
     @staticmethod
-    def backward(
-        h: Any, g: Any, w: Any, needs: tuple[bool, ...], strides: Pair, padding: Padding
-    ) -> Any:
+    def backward(h: Any, g: Any, w: Any, needs: tuple[bool, ...], strides: Pair, padding: Padding) -> Any:
         dg = conv2d(h, w, strides=strides, padding=padding) if needs[0] else None
         dw = conv2d_weight_grad(h, g, w.shape, strides=strides, padding=padding) if needs[1] else None
         return dg, dw
@@ -130,7 +128,9 @@ def conv2d_input_grad(g: Any, w: Any, shape: Shape, /, *, strides: Pair, padding
 class Conv2DWeightGrad(Function):
     name = "conv2d_weight_grad"
     formula = r"y_{u v c f} = \sum_{n i j} x_{n,\, s i + u,\, s j + v,\, c}\; g_{n i j f}"
-    derivative = r"\bar{x} = \text{input grad of } (g, \bar{y}), \quad \bar{g} = \operatorname{conv2d}(x, \bar{y})"
+    derivative = (
+        r"\bar{x} = \text{input grad of } (g, \bar{y}), \quad \bar{g} = \operatorname{conv2d}(x, \bar{y})"
+    )
     words = "Sums, over all places, the product of what a filter saw there and the gradient that came back."
 
     @staticmethod
@@ -138,9 +138,7 @@ class Conv2DWeightGrad(Function):
         return kernels.conv2d_weight_grad(*_same_dtype(x, g), shape, strides, padding)
 
     @staticmethod
-    def backward(
-        h: Any, x: Any, g: Any, needs: tuple[bool, ...], strides: Pair, padding: Padding
-    ) -> Any:
+    def backward(h: Any, x: Any, g: Any, needs: tuple[bool, ...], strides: Pair, padding: Padding) -> Any:
         dx = conv2d_input_grad(g, h, x.shape, strides=strides, padding=padding) if needs[0] else None
         dg = conv2d(x, h, strides=strides, padding=padding) if needs[1] else None
         return dx, dg

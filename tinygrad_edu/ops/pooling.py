@@ -126,9 +126,7 @@ class AvgPool2D(Function):
 
     @staticmethod
     def backward(g: Any, x_shape: Shape, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
-        return AvgPool2DScatter.apply(
-            g, shape=x_shape, pool_size=pool_size, strides=strides, padding=padding
-        )
+        return AvgPool2DScatter.apply(g, shape=x_shape, pool_size=pool_size, strides=strides, padding=padding)
 
 
 def avg_pool2d(

@@ -19,7 +19,7 @@ def pair(value: Any, name: str) -> Pair:
     values = (value, value) if isinstance(value, int) else tuple(value)
     if len(values) != 2 or not all(isinstance(v, int) and v >= 1 for v in values):
         raise ArgumentError(f"{name}: expected a positive whole number or two of them, got {value!r}")
-    return values  # type: ignore[return-value]
+    return values
 
 
 def resolve_padding(padding: Any, size: Pair, window: Pair, strides: Pair) -> Padding:

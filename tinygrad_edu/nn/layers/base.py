@@ -61,7 +61,9 @@ class Layer(Module):
     ) -> None:
         self.dtype = np.dtype(dtype)
         if self.dtype.kind != "f":
-            raise DTypeError(f"a layer computes with floats, got dtype {self.dtype}; use 'float32' or 'float64'")
+            raise DTypeError(
+                f"a layer computes with floats, got dtype {self.dtype}; use 'float32' or 'float64'"
+            )
         if name is not None:
             self.name = name
         if input_shape is not None:

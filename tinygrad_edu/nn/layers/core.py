@@ -97,13 +97,17 @@ class Reshape(Layer):
         super().__init__(**options)
         self.target_shape = tuple(int(n) for n in target_shape)
         if self.target_shape.count(-1) > 1 or any(n < 1 and n != -1 for n in self.target_shape):
-            raise ArgumentError(f"Reshape: expected positive sizes, at most one of them -1, got {target_shape}")
+            raise ArgumentError(
+                f"Reshape: expected positive sizes, at most one of them -1, got {target_shape}"
+            )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         size = math.prod(input_shape)
         known = math.prod(n for n in self.target_shape if n != -1)
         if size % known or (-1 not in self.target_shape and size != known):
-            raise ShapeError(f"{self.name}: {input_shape} has {size} numbers, which don't fit {self.target_shape}")
+            raise ShapeError(
+                f"{self.name}: {input_shape} has {size} numbers, which don't fit {self.target_shape}"
+            )
         return tuple(size // known if n == -1 else n for n in self.target_shape)
 
     def call(self, x: Any) -> Tensor:

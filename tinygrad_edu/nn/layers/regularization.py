@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ... import ops
 from ...errors import ArgumentError
 from ...random import default_generator
 from ...tensor import Tensor
@@ -40,4 +41,4 @@ class Dropout(Layer):
             return x  # type: ignore[no-any-return]
         generator = self._generator or default_generator()
         kept = generator.random(x.shape, np.float32) >= self.rate
-        return x * (kept / np.asarray(1 - self.rate, x.dtype))
+        return ops.multiply(x, kept / np.asarray(1 - self.rate, x.dtype))
