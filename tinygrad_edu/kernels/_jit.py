@@ -1,0 +1,221 @@
+"""How kernels are compiled: one decorator over Numba, a cache on disk, and a word to the user.
+
+Numba translates a Python function to machine code at its first call with each new set of argument types.
+That takes about a second a kernel, so the machine code is kept on disk, and the next process only loads it.
+Numba decides by a kernel's own file whether what it kept is still true. A kernel that calls a helper
+in another file would stay stale when the helper is edited, so here the name of the folder is a hash of
+*all* kernel sources: edit any of them and a new folder begins.
+"""
+
+# mypy: allow-untyped-calls, allow-subclassing-any
+# (Numba's caching and event modules, which this file extends, carry no annotations.)
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast, overload
+
+import numba
+from numba.core import caching, event
+from platformdirs import user_cache_path
+
+__all__ = ["cache_folder", "jit", "run", "set_compile_announcer"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What the optimiser may assume about sums: a*b + c in one rounding, any order of addition, no care for the
+# sign of zero, a/b as a*(1/b). NaN and infinity keep their meaning, which plain ``fastmath=True`` takes away.
+_SAFE_FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
+
+
+@overload
+def jit(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def jit(*, parallel: bool = False, fastmath: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def jit(
+    function: Callable[P, R] | None = None, /, *, parallel: bool = False, fastmath: bool = False
+) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
+    """Compile a function on arrays with Numba; used as ``@jit`` or ``@jit(parallel=True)``.
+
+    Division by zero gives inf or NaN as in NumPy, other Python threads run meanwhile, and negative
+    indices count from the end as in Python.
+
+    Parameters
+    ----------
+    parallel : bool
+        Spread the function's ``prange`` loops over threads. Call it through :func:`run`.
+    fastmath : bool
+        Let sums be reordered and fused, as a vectorised sum must be. NaN and infinity are kept.
+    """
+
+    def compile_(function: Callable[P, R]) -> Callable[P, R]:
+        options: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+        if fastmath:
+            options["fastmath"] = _SAFE_FASTMATH
+        if parallel:
+            # Left to itself Numba merges neighbouring prange loops, even if one reads what the other writes.
+            options["parallel"] = {"fusion": False}
+        dispatcher: Any = numba.njit(**options)(function)
+        with suppress(RuntimeError):  # "no locator available": the folder can't be written
+            dispatcher._cache = _Cache(function)
+        _kernels[dispatcher] = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        return cast(Callable[P, R], dispatcher)
+
+    return compile_ if function is None else compile_(function)
+
+
+# --- The cache on disk -----------------------------------------------------------------------------------
+
+
+@cache
+def cache_folder() -> Path:
+    """Return where compiled kernels are kept, a folder named by the hash of their sources.
+
+    It lies in ``$TINYGRAD_EDU_CACHE``, or else where the system keeps a user's caches.
+    """
+    sources = (f for f in files(__package__).iterdir() if f.name.endswith(".py"))
+    digest = sha256()
+    for source in sorted(sources, key=lambda f: f.name):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    root = os.environ.get("TINYGRAD_EDU_CACHE") or user_cache_path("tinygrad_edu")
+    return Path(root) / "kernels" / digest.hexdigest()[:16]
+
+
+class _Locator(caching._CacheLocator):
+    """Tells Numba to keep our kernels in :func:`cache_folder`, leaving the user's own functions alone."""
+
+    def __init__(self, line: int) -> None:
+        self._line = line
+
+    def get_cache_path(self) -> str:
+        return str(cache_folder())
+
+    def get_source_stamp(self) -> str:
+        return cache_folder().name
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> "_Locator | None":
+        locator = cls(py_func.__code__.co_firstlineno)
+        try:
+            locator.ensure_cache_path()
+        except OSError:
+            return None
+        return locator
+
+
+class _CacheContent(caching.CompileResultCacheImpl):
+    _locator_classes: list[Any] = [_Locator]  # noqa: RUF012
+
+
+class _Cache(caching.FunctionCache):
+    """Numba's cache, except that a folder gone missing, full, read-only or damaged costs only time."""
+
+    _impl_class = _CacheContent
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a damaged file can raise anything when it is read
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+# --- Announcing a compilation ----------------------------------------------------------------------------
+
+_kernels: dict[Any, str] = {}  # the dispatchers that this module made, and their names
+_announced = False
+
+
+def _print_once(kernel: str) -> None:
+    global _announced
+    if not _announced:
+        _announced = True
+        where = f"kept in {cache_folder()}" if os.access(cache_folder(), os.W_OK) else "not kept: no cache"
+        print(f"compiling kernels for this machine (once; {where}) …", file=sys.stderr, flush=True)
+
+
+_announcer: Callable[[str], None] = _print_once
+
+
+def set_compile_announcer(announcer: Callable[[str], None] | None) -> None:
+    """Choose what is called, with the kernel's name, each time a kernel has to be compiled.
+
+    Kernels loaded from the cache on disk don't call it. The default prints one line to stderr, once a
+    process.
+
+    Parameters
+    ----------
+    announcer : callable or None
+        Takes the kernel's name, such as ``"pool._max_pool"``. None brings back the default.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import kernels
+    >>> kernels.set_compile_announcer(lambda kernel: print("compiling", kernel))
+    >>> kernels.set_compile_announcer(None)
+    """
+    global _announcer
+    _announcer = _print_once if announcer is None else announcer
+
+
+class _CompileListener(event.Listener):
+    """Hears every compilation in the process, the user's own included, and passes on ours."""
+
+    def on_start(self, event: Any) -> None:
+        kernel = _kernels.get(event.data["dispatcher"])
+        if kernel is not None:
+            _announcer(kernel)
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _CompileListener())
+
+
+# --- Threads ---------------------------------------------------------------------------------------------
+
+_WORTH_SHARING = 50_000  # multiplications; below about 10 µs of work, waking the threads costs more
+_one_at_a_time = threading.Lock()
+_forked = False
+
+
+def _after_fork() -> None:
+    global _forked, _one_at_a_time
+    _forked = True
+    _one_at_a_time = threading.Lock()  # the parent's may have been held at the moment of the fork
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def run(
+    serial: Callable[..., None], parallel: Callable[..., None], arguments: tuple[Any, ...], work: int
+) -> None:
+    """Call one of two forms of a kernel: the parallel one when there is enough work, in multiplications.
+
+    One parallel call at a time: Numba's simplest thread pool ends the process when two threads enter it,
+    and two calls at once would only fight for the same cores. None at all in a forked process, where the
+    threads don't exist and GNU's OpenMP would end the process.
+    """
+    if work < _WORTH_SHARING or _forked:
+        serial(*arguments)
+    else:
+        with _one_at_a_time:
+            parallel(*arguments)

@@ -1,0 +1,247 @@
+"""Every kernel once more, in plain NumPy: what the fast versions must compute, in a form to read.
+
+The idea behind all of the convolutions and poolings here: instead of visiting each window and looping over
+its cells, visit each *cell* (ky, kx) of the window and take, with one slice, what lies under that cell in
+all windows at once (:func:`_under`). A 3x3 window means nine slices, however large the image is. And
+because a slice can be written to as well as read, the same nine slices run the other way in the backward
+passes: where forward reads ``under(x)``, backward adds to ``under(grad_x)``.
+
+Shapes are channels last: images ``x`` (N, H, W, C), convolution kernels ``w`` (kh, kw, C, F), outputs
+(N, OH, OW, F). ``strides`` is (sh, sw), ``padding`` ((top, bottom), (left, right)). In the formulas
+y, x are places in the output, i, j cells of the window, and X the padded input.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "adam",
+    "avg_pool2d",
+    "avg_pool2d_scatter",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
+    "max_pool2d",
+    "max_pool2d_gather",
+    "max_pool2d_scatter",
+    "sgd",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_grad",
+]
+
+Array = NDArray[Any]
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+
+
+def _pad(x: Array, padding: Padding, value: float = 0) -> Array:
+    return np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
+
+
+def _unpad(x: Array, padding: Padding) -> Array:
+    (top, bottom), (left, right) = padding
+    return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
+
+
+def _padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> Array:
+    (n, h, w, c), (rows, columns) = shape, padding
+    return np.zeros((n, h + sum(rows), w + sum(columns), c), dtype)
+
+
+def _output_size(x: Array, window: tuple[int, ...], strides: Pair) -> Pair:
+    """How many windows fit into the padded images x, down and across."""
+    return (x.shape[1] - window[0]) // strides[0] + 1, (x.shape[2] - window[1]) // strides[1] + 1
+
+
+def _cells(window: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield the places (ky, kx) in a window, row by row."""
+    yield from np.ndindex(*window)
+
+
+def _under(x: Array, cell: tuple[int, ...], strides: Pair, size: tuple[int, ...]) -> Array:
+    """What lies under one cell of the window in all windows at once: a view of x, (N, OH, OW, C)."""
+    (ky, kx), (sh, sw), (oh, ow) = cell, strides, size
+    return x[:, ky : ky + oh * sh : sh, kx : kx + ow * sw : sw][:, :oh, :ow]
+
+
+# --- Convolution -----------------------------------------------------------------------------------------
+
+
+def conv2d(x: Array, w: Array, strides: Pair, padding: Padding) -> Array:
+    """Slide the kernels w over x: out[n,y,x,f] = sum_ijc X[n, y*sh+i, x*sw+j, c] * w[i,j,c,f].
+
+    The kernel is not flipped (cross-correlation), as in every deep learning library.
+    """
+    x = _pad(x, padding)
+    size = _output_size(x, w.shape[:2], strides)
+    out = np.zeros((len(x), *size, w.shape[3]), x.dtype)
+    for cell in _cells(w.shape[:2]):
+        out += _under(x, cell, strides, size) @ w[cell]
+    return out
+
+
+def conv2d_input_grad(g: Array, w: Array, x_shape: tuple[int, ...], strides: Pair, padding: Padding) -> Array:
+    """Send each output's gradient back to all inputs that it saw, weighted as it saw them.
+
+    grad_X[n, y*sh+i, x*sw+j, c] += sum_f g[n,y,x,f] * w[i,j,c,f]. This is also the forward pass of a
+    transposed convolution.
+    """
+    grad = _padded_zeros(x_shape, padding, g.dtype)
+    for cell in _cells(w.shape[:2]):
+        under = _under(grad, cell, strides, g.shape[1:3])
+        under += g @ w[cell].T
+    return _unpad(grad, padding)
+
+
+def conv2d_weight_grad(
+    x: Array, g: Array, w_shape: tuple[int, ...], strides: Pair, padding: Padding
+) -> Array:
+    """Each weight's gradient: what it saw, times what its output should change, summed over all windows.
+
+    grad_w[i,j,c,f] = sum_nyx X[n, y*sh+i, x*sw+j, c] * g[n,y,x,f].
+    """
+    x = _pad(x, padding)
+    grad = np.empty(w_shape, x.dtype)
+    for cell in _cells(w_shape[:2]):
+        grad[cell] = np.tensordot(_under(x, cell, strides, g.shape[1:3]), g, axes=([0, 1, 2], [0, 1, 2]))
+    return grad
+
+
+# --- Pooling ---------------------------------------------------------------------------------------------
+
+
+def max_pool2d(x: Array, pool_size: Pair, strides: Pair, padding: Padding) -> tuple[Array, Array]:
+    """Return the maximum of each window and its place in the window, ky*kw + kx.
+
+    The first of equal maxima wins, NaN beats every number, and padding never wins.
+    """
+    inside = _pad(np.ones_like(x, dtype=bool), padding, False)
+    x = _pad(x, padding)
+    size = _output_size(x, pool_size, strides)
+    out = np.full((len(x), *size, x.shape[3]), -np.inf, x.dtype)
+    indices = np.full(out.shape, -1)
+    for place, cell in enumerate(_cells(pool_size)):
+        value = _under(x, cell, strides, size)
+        larger = (value > out) | (np.isnan(value) & ~np.isnan(out)) | (indices < 0)
+        wins = larger & _under(inside, cell, strides, size)
+        out[wins], indices[wins] = value[wins], place
+    return out, indices.astype(np.uint8 if pool_size[0] * pool_size[1] <= 256 else np.int32)
+
+
+def max_pool2d_scatter(
+    g: Array, indices: Array, x_shape: tuple[int, ...], pool_size: Pair, strides: Pair, padding: Padding
+) -> Array:
+    """The backward pass: add each window's gradient to the input that won it."""
+    grad = _padded_zeros(x_shape, padding, g.dtype)
+    for place, cell in enumerate(_cells(pool_size)):
+        under = _under(grad, cell, strides, g.shape[1:3])
+        under += np.where(indices == place, g, 0)
+    return _unpad(grad, padding)
+
+
+def max_pool2d_gather(v: Array, indices: Array, pool_size: Pair, strides: Pair, padding: Padding) -> Array:
+    """The scatter's opposite (its adjoint): read v, shaped as the input, at each window's winner."""
+    v = _pad(v, padding)
+    out = np.zeros(indices.shape, v.dtype)
+    for place, cell in enumerate(_cells(pool_size)):
+        under = _under(v, cell, strides, indices.shape[1:3])
+        out = np.where(indices == place, under, out)
+    return out
+
+
+def _window_sums(x: Array, window: Pair, strides: Pair) -> Array:
+    total = np.zeros((len(x), *_output_size(x, window, strides), x.shape[3]), x.dtype)
+    for cell in _cells(window):
+        total += _under(x, cell, strides, total.shape[1:3])
+    return total
+
+
+def _cell_counts(
+    x_shape: tuple[int, ...], window: Pair, strides: Pair, padding: Padding, dtype: Any
+) -> Array:
+    """How many cells of each window lie on the image rather than on its padding, (1, OH, OW, 1)."""
+    return _window_sums(_pad(np.ones((1, *x_shape[1:3], 1), dtype), padding), window, strides)
+
+
+def avg_pool2d(x: Array, pool_size: Pair, strides: Pair, padding: Padding) -> Array:
+    """The mean of each window, over the cells that lie on the image (TensorFlow's rule)."""
+    counts = _cell_counts(x.shape, pool_size, strides, padding, x.dtype)
+    return _window_sums(_pad(x, padding), pool_size, strides) / counts
+
+
+def avg_pool2d_scatter(
+    g: Array, x_shape: tuple[int, ...], pool_size: Pair, strides: Pair, padding: Padding
+) -> Array:
+    """The backward pass: share each window's gradient equally among the cells it was the mean of."""
+    share = g / _cell_counts(x_shape, pool_size, strides, padding, g.dtype)
+    grad = _padded_zeros(x_shape, padding, g.dtype)
+    for cell in _cells(pool_size):
+        under = _under(grad, cell, strides, g.shape[1:3])
+        under += share
+    return _unpad(grad, padding)
+
+
+# --- Softmax and its loss --------------------------------------------------------------------------------
+
+
+def softmax(x: Array) -> Array:
+    """Row by row, p_j = exp(x_j) / sum_k exp(x_k).
+
+    Subtracting the row's maximum changes nothing in the quotient and keeps exp from overflowing.
+    """
+    exponentials = np.exp(x - x.max(axis=1, keepdims=True))
+    p: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return p
+
+
+def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[Array, Array]:
+    """The surprise at the true class, -log p_label, for each row; and the probabilities p.
+
+    -log p_label = log(sum_k exp(x_k)) - x_label, again with the maximum subtracted from all x, so that
+    no logarithm of a vanishing p is ever taken.
+    """
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    at_label = np.take_along_axis(shifted, labels[:, None], axis=1)[:, 0]
+    return np.log(np.exp(shifted).sum(axis=1)) - at_label, softmax(logits)
+
+
+def softmax_cross_entropy_grad(g: Array, probabilities: Array, labels: Array) -> Array:
+    """What was predicted minus what was true: (p - onehot(label)) * g, row by row."""
+    onehot = np.eye(probabilities.shape[1], dtype=probabilities.dtype)[labels]
+    grad: Array = (probabilities - onehot) * g[:, None]
+    return grad
+
+
+# --- Optimizers: these change p and its companions in place -----------------------------------------------
+
+
+def sgd(
+    p: Array, g: Array, velocity: Array | None, lr: float, momentum: float = 0.0, nesterov: bool = False
+) -> None:
+    """A step downhill; with momentum, a ball that rolls: velocity = momentum*velocity - lr*g, p += velocity.
+
+    Nesterov's form looks one step of momentum ahead: p += momentum*velocity - lr*g.
+    """
+    if velocity is None:
+        p -= lr * g
+        return
+    velocity[...] = momentum * velocity - lr * g
+    p += momentum * velocity - lr * g if nesterov else velocity
+
+
+def adam(
+    p: Array, g: Array, m: Array, v: Array, lr: float, beta_1: float, beta_2: float, epsilon: float, t: int
+) -> None:
+    """Steps of similar size for every parameter (Kingma & Ba 2015, in the form at the end of section 2).
+
+    m and v are running means of g and g²; p moves by m / sqrt(v). Both began at zero, which
+    alpha = lr * sqrt(1 - beta_2^t) / (1 - beta_1^t) makes up for in step t = 1, 2, ...
+    """
+    m += (1 - beta_1) * (g - m)
+    v += (1 - beta_2) * (g * g - v)
+    alpha = lr * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
+    p -= alpha * m / (np.sqrt(v) + epsilon)
