@@ -1,0 +1,462 @@
+"""Losses, optimizers, metrics and fit: against plain NumPy, and against what was promised."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import tinygrad_edu as te
+from tinygrad_edu import nn
+from tinygrad_edu.errors import ArgumentError, DataError, GradientError, ShapeError
+
+logits = hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 5)), elements=st.floats(-20, 20))
+
+
+def softmax(x):
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+# -- losses --------------------------------------------------------------------------------------------
+
+
+@given(x=logits, data=st.data())
+def test_crossentropies_agree_with_their_definition_and_each_other(x, data):
+    labels = np.array(data.draw(st.lists(st.integers(0, x.shape[1] - 1), min_size=len(x), max_size=len(x))))
+    onehot = np.eye(x.shape[1])[labels]
+    expected = -np.log(softmax(x)[np.arange(len(x)), labels]).mean()
+    L = nn.losses
+    probabilities = te.softmax(te.Tensor(x, requires_grad=True) * 1)
+    for value in (
+        L.SparseCategoricalCrossentropy(from_logits=True)(labels, x),
+        L.SparseCategoricalCrossentropy(from_logits=True)(labels[:, None].astype(float), x),
+        L.CategoricalCrossentropy(from_logits=True)(onehot, x),
+        L.SparseCategoricalCrossentropy()(labels, probabilities),
+        L.CategoricalCrossentropy()(onehot, probabilities),
+    ):
+        np.testing.assert_allclose(value.item(), expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        L.CategoricalCrossentropy()(onehot, softmax(x)).item(),
+        -np.log(np.clip(softmax(x)[np.arange(len(x)), labels], 1e-7, 1 - 1e-7)).mean(),
+        rtol=1e-6,
+    )
+
+
+@given(x=logits, data=st.data())
+def test_softmax_then_crossentropy_has_the_gradient_of_the_fused_loss(x, data):
+    labels = np.array(data.draw(st.lists(st.integers(0, x.shape[1] - 1), min_size=len(x), max_size=len(x))))
+    loss = nn.losses.SparseCategoricalCrossentropy
+    a, b = te.Tensor(x, requires_grad=True), te.Tensor(x, requires_grad=True)
+    loss()(labels, te.softmax(a * 1)).backward()
+    loss(from_logits=True)(labels, b).backward()
+    np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), atol=1e-12)
+
+
+def test_softmax_then_crossentropy_still_learns_where_the_probability_is_zero():
+    x = te.Tensor([[0.0, 200.0]], requires_grad=True)
+    probabilities = te.softmax(x * 1)
+    assert probabilities.numpy()[0, 0] == 0
+    nn.losses.SparseCategoricalCrossentropy()([0], probabilities).backward()
+    np.testing.assert_allclose(x.grad.numpy(), [[-1, 1]])
+
+
+@given(x=hnp.arrays(np.float64, (3, 2), elements=st.floats(-12, 12)), data=st.data())
+def test_binary_crossentropy(x, data):
+    t = data.draw(hnp.arrays(np.float64, (3, 2), elements=st.floats(0, 1)))
+    p = 1 / (1 + np.exp(-x))
+    expected = -(t * np.log(p) + (1 - t) * np.log1p(-p)).mean()
+    loss = nn.losses.BinaryCrossentropy
+    np.testing.assert_allclose(loss(from_logits=True)(t, x).item(), expected, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(loss()(t, p).item(), expected, rtol=1e-3, atol=1e-6)
+
+
+def test_regression_losses_and_sample_weights():
+    y, p = np.array([1.0, 2.0, 4.0]), np.array([[1.0], [4.0], [1.0]])
+    assert nn.losses.get("mse")(y, p).item() == pytest.approx(13 / 3)
+    assert nn.losses.get("mae")(y, p).item() == pytest.approx(5 / 3)
+    assert nn.losses.get("mse")(y, p, sample_weight=[1, 0.5, 0]).item() == pytest.approx(2 / 3)
+    assert nn.losses.get(lambda a, b: (a - b[:, 0]) ** 2)(y, te.Tensor(p)).item() == pytest.approx(13 / 3)
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "p", "kind", "text"),
+    [
+        ("mse", np.ones((3, 1)), np.ones((4, 1)), ShapeError, "not broadcast"),
+        ("mse", np.ones(3), np.ones((4, 3)), ShapeError, "not broadcast"),
+        (
+            "sparse_categorical_crossentropy",
+            [0, 3],
+            np.full((2, 3), 1 / 3),
+            DataError,
+            "label 3 is out of range",
+        ),
+        ("sparse_categorical_crossentropy", [0, -1], np.full((2, 3), 1 / 3), DataError, "label -1"),
+        ("sparse_categorical_crossentropy", [0, 0.5], np.full((2, 3), 1 / 3), DataError, "whole numbers"),
+        (
+            "sparse_categorical_crossentropy",
+            np.eye(3)[:2],
+            np.full((2, 3), 1 / 3),
+            ShapeError,
+            "one-hot rows use",
+        ),
+        ("categorical_crossentropy", [0, 1], np.full((2, 3), 1 / 3), ShapeError, "for class numbers use"),
+        ("binary_crossentropy", [[2.0]], [[0.5]], DataError, "between 0 and 1"),
+        ("mse", np.ones((0, 1)), np.ones((0, 1)), DataError, "empty"),
+    ],
+)
+def test_losses_name_what_does_not_fit(loss, y, p, kind, text):
+    with pytest.raises(kind, match=text):
+        nn.losses.get(loss)(y, p)
+
+
+# -- optimizers ----------------------------------------------------------------------------------------
+
+
+def sgd(w, gradients, rate, momentum, nesterov):
+    v = np.zeros_like(w)
+    for g in gradients:
+        v = momentum * v - rate * g
+        w = w + (momentum * v - rate * g if nesterov else v)
+    return w
+
+
+def adam(w, gradients, rate, b1, b2, eps):
+    m = v = np.zeros_like(w)
+    for t, g in enumerate(gradients, 1):
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+        w = w - rate * np.sqrt(1 - b2**t) / (1 - b1**t) * m / (np.sqrt(v) + eps)
+    return w
+
+
+@given(
+    w=hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=4), elements=st.floats(-5, 5)),
+    momentum=st.sampled_from([0.0, 0.9]), nesterov=st.booleans(), which=st.sampled_from(["sgd", "adam"]),
+)  # fmt: skip
+def test_optimizers_follow_their_formulas(w, momentum, nesterov, which):
+    gradients = [np.cos(w * (k + 1)) for k in range(4)]
+    p = te.Tensor(w.copy(), requires_grad=True)
+    if which == "sgd":
+        optimizer = nn.optimizers.SGD(0.1, momentum, nesterov, params=[p])
+        expected = sgd(w, gradients, 0.1, momentum, nesterov)
+    else:
+        optimizer = nn.optimizers.Adam(0.1, params=[p])
+        expected = adam(w, gradients, 0.1, 0.9, 0.999, 1e-7)
+    for g in gradients:
+        p.grad = te.Tensor(g)
+        optimizer.step()
+    np.testing.assert_allclose(p.numpy(), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_optimizer_state_goes_to_a_new_optimizer():
+    def steps(p, optimizer, k):
+        for _ in range(k):
+            optimizer.zero_grad()
+            ((p - 3) ** 2).sum().backward()
+            optimizer.step()
+
+    a = te.Tensor([1.0, 2.0], requires_grad=True)
+    first = nn.optimizers.Adam(0.1, params=[a])
+    steps(a, first, 3)
+    b = te.Tensor(a.numpy().copy(), requires_grad=True)
+    second = nn.optimizers.Adam(0.1, params=[b])
+    second.load_state_dict(first.state_dict())
+    steps(a, first, 3)
+    steps(b, second, 3)
+    np.testing.assert_array_equal(a.numpy(), b.numpy())
+    with pytest.raises(ShapeError, match="another optimizer or model"):
+        second.load_state_dict({"iterations": np.array(1)})
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (lambda: nn.optimizers.get("adm"), ArgumentError, "did you mean 'adam'"),
+        (lambda: nn.optimizers.SGD(-1), ArgumentError, "at least 0"),
+        (lambda: nn.optimizers.SGD(float("nan")), ArgumentError, "at least 0"),
+        (lambda: nn.optimizers.SGD(momentum=1.5), ArgumentError, "below 1"),
+        (lambda: nn.optimizers.SGD(params=[]), ArgumentError, "is the model built"),
+        (lambda: nn.optimizers.SGD(params=[te.Tensor([1.0])]), ArgumentError, "require a gradient"),
+        (lambda: nn.optimizers.SGD().step(), GradientError, "pass params="),
+    ],
+)
+def test_optimizers_name_mistakes(call, kind, text):
+    with pytest.raises(kind, match=text):
+        call()
+
+
+def test_step_without_backward_and_backward_after_step():
+    w = te.Tensor([1.0], requires_grad=True, name="w")
+    optimizer = nn.optimizers.SGD(0.1, params=[w])
+    with pytest.raises(GradientError, match=r"call loss.backward\(\) before it"):
+        optimizer.step()
+    loss = (w * w).sum()
+    loss.backward(retain_graph=True)
+    optimizer.step()
+    with pytest.raises(GradientError, match=r"w \(1,\) was changed in place"):
+        loss.backward()
+
+
+# -- metrics -------------------------------------------------------------------------------------------
+
+
+@given(seed=st.integers(0, 1000), n=st.integers(1, 20), cut=st.integers(1, 19))
+def test_accuracies_do_not_depend_on_the_batches(seed, n, cut):
+    rng = np.random.default_rng(seed)
+    p, y = rng.random((n, 3)), rng.integers(0, 3, n)
+    expected = (p.argmax(1) == y).mean()
+    sparse, onehot = nn.metrics.get("sparse_categorical_accuracy"), nn.metrics.get("categorical_accuracy")
+    either = nn.metrics.get("accuracy")
+    for part in (slice(0, cut), slice(cut, None)):
+        if len(p[part]):
+            sparse.update_state(y[part], p[part])
+            either.update_state(y[part], p[part])
+            onehot.update_state(np.eye(3)[y[part]], p[part])
+    assert sparse.result() == onehot.result() == either.result() == pytest.approx(expected)
+
+
+def test_accuracy_of_yes_or_no_answers_knows_logits():
+    y, z = np.array([1, 0, 1]), np.array([[0.2], [-0.2], [-1.0]])
+    plain = nn.metrics.get("accuracy", nn.losses.BinaryCrossentropy())
+    logit = nn.metrics.get("accuracy", nn.losses.BinaryCrossentropy(from_logits=True))
+    for metric in (plain, logit):
+        metric.update_state(y, z)
+    assert logit.result() == pytest.approx(2 / 3)
+    assert plain.result() == pytest.approx(1 / 3)
+
+
+def test_unknown_metric():
+    with pytest.raises(ArgumentError, match="did you mean 'accuracy'"):
+        nn.metrics.get("acuracy")
+
+
+# -- fit -----------------------------------------------------------------------------------------------
+
+
+def blobs(n=120, seed=0, dtype="f4"):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, n)
+    return (rng.normal(size=(n, 2)) + 4 * np.eye(3, 2)[y]).astype(dtype), y
+
+
+def small_model(**compile_options):
+    model = nn.Sequential([nn.Dense(8, "relu"), nn.Dropout(0.2), nn.Dense(3, "softmax")])
+    options = {"optimizer": "adam", "loss": "sparse_categorical_crossentropy", "metrics": ["accuracy"]}
+    model.compile(**(options | compile_options))
+    return model
+
+
+def test_fit_learns_and_reports():
+    te.seed(0)
+    x, y = blobs()
+    model = small_model(optimizer=nn.optimizers.Adam(0.05))
+    history = model.fit(x, y, epochs=12, batch_size=16, verbose=0, validation_split=0.25)
+    assert history is model.history
+    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert history.epoch == list(range(12))
+    assert all(len(values) == 12 for values in history.history.values())
+    assert history.history["val_accuracy"][-1] > 0.9
+    loss, accuracy = model.evaluate(x[90:], y[90:], verbose=0)
+    assert (loss, accuracy) == pytest.approx(
+        (history.history["val_loss"][-1], history.history["val_accuracy"][-1])
+    )
+    assert (model.predict(x).argmax(1) == y).mean() > 0.9
+
+
+def weights_after(seed, **fit_options):
+    te.seed(seed)
+    x, y = blobs()
+    model = small_model()
+    model.fit(x, y, epochs=3, batch_size=16, verbose=0, **fit_options)
+    return model.state_dict()
+
+
+def test_one_seed_gives_bit_identical_weights():
+    a, b, c = weights_after(5), weights_after(5), weights_after(6)
+    assert all(np.array_equal(a[k], b[k]) for k in a)
+    assert any(not np.array_equal(a[k], c[k]) for k in a)
+
+
+def test_fit_equals_the_loop_by_hand():
+    x, y = blobs()
+    te.seed(2)
+    model = small_model()
+    model.fit(x, y, epochs=2, batch_size=25, verbose=0, shuffle=False)
+    te.seed(2)
+    other = small_model()
+    loss_of = nn.losses.SparseCategoricalCrossentropy()
+    optimizer = None
+    other.train()
+    for _ in range(2):
+        for start in range(0, len(x), 25):
+            loss = loss_of(y[start : start + 25], other(x[start : start + 25]))
+            optimizer = optimizer or nn.optimizers.Adam(params=other.parameters())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def test_validation_split_takes_the_last_samples_and_does_not_learn_from_them():
+    x, y = blobs()
+    te.seed(1)
+    a = small_model()
+    a.fit(x, y, epochs=2, verbose=0, validation_split=0.25)
+    te.seed(1)
+    b = small_model()
+    b.fit(x[:90], y[:90], epochs=2, verbose=0, validation_data=(x[90:], y[90:]))
+    assert a.history.history == b.history.history
+
+
+def test_class_weights_are_sample_weights():
+    a = weights_after(3, class_weight={0: 1.0, 1: 2.0, 2: 0.5})
+    _, y = blobs()
+    b = weights_after(3, sample_weight=np.array([1.0, 2.0, 0.5])[y])
+    assert all(np.array_equal(a[k], b[k]) for k in a)
+    with pytest.raises(DataError, match="nothing of class 2"):
+        weights_after(3, class_weight={0: 1.0, 1: 2.0})
+
+
+def test_fit_takes_batches_from_anything_iterable():
+    x, y = blobs()
+    te.seed(4)
+    model = small_model()
+    batches = [(x[:50], y[:50]), (x[50:], y[50:], np.ones(70))]
+    model.fit(batches, epochs=2, verbose=0, validation_data=(x, y))
+    assert len(model.history.epoch) == 2
+    with pytest.raises(ArgumentError, match="need x and y as arrays"):
+        model.fit(batches, validation_split=0.5, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "text"),
+    [
+        (lambda x, y: (x[:-1], y), DataError, "119 samples but 120 targets"),
+        (lambda x, y: (x[:0], y[:0]), DataError, "no samples"),
+        (lambda x, y: (np.where(x == x[7, 1], np.nan, x), y), DataError, r"nan or infinite.*\(7, 1\)"),
+        (lambda x, y: (np.where(x == x[9, 0], np.inf, x), y), DataError, r"nan or infinite.*\(9, 0\)"),
+        (lambda x, y: (x, np.where(y == 2, 3, y)), DataError, "label 3 is out of range"),
+        (lambda x, y: (np.array([["a", "b"]] * 120), y), te.TinygradEduError, "real numbers"),
+    ],
+)
+def test_fit_refuses_bad_data_and_learns_nothing_from_it(change, kind, text):
+    x, y = blobs()
+    te.seed(0)
+    model = small_model()
+    model(x)
+    before = model.state_dict()
+    with pytest.raises(kind, match=text):
+        model.fit(*change(x, y), verbose=0, batch_size=120)
+    assert all(np.array_equal(before[k], after) for k, after in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"optimizer": "adm"}, "unknown optimizer 'adm'"),
+        ({"loss": "crossentropy"}, "unknown loss"),
+        ({"metrics": ["accuray"]}, "unknown metric"),
+    ],
+)
+def test_compile_names_what_it_does_not_know(options, text):
+    with pytest.raises(ArgumentError, match=text):
+        small_model(**options)
+
+
+def test_an_uncompiled_model_says_so():
+    with pytest.raises(ArgumentError, match=r"model.compile\("):
+        nn.Sequential([nn.Dense(1)]).fit(np.ones((2, 1)), np.ones((2, 1)))
+
+
+# -- callbacks -----------------------------------------------------------------------------------------
+
+
+class Recorder(nn.callbacks.Callback):
+    def __init__(self, interrupt_at=None, stop_at=None):
+        self.calls, self.interrupt_at, self.stop_at = [], interrupt_at, stop_at
+
+    def on_train_begin(self, logs=None):
+        self.calls.append("begin")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.calls.append(f"epoch {epoch}")
+
+    def on_train_batch_end(self, batch, logs):
+        assert {"loss", "accuracy"} == set(logs)
+        self.calls.append(f"batch {batch}")
+        if self.interrupt_at == len(self.calls):
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch, logs):
+        self.calls.append(f"end {epoch}")
+        if epoch == self.stop_at:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        self.calls.append("done")
+
+
+def test_callbacks_are_called_in_order_and_can_stop():
+    x, y = blobs(40)
+    watcher = Recorder(stop_at=1)
+    small_model().fit(x, y, epochs=5, batch_size=20, verbose=0, callbacks=[watcher])
+    assert watcher.calls == [
+        "begin", "epoch 0", "batch 0", "batch 1", "end 0", "epoch 1", "batch 0", "batch 1", "end 1", "done",
+    ]  # fmt: skip
+    assert watcher.params["steps"] == 2
+    assert watcher.params["samples"] == 40
+
+
+def test_an_interrupted_run_ends_cleanly_with_the_best_weights():
+    te.seed(0)
+    x, y = blobs(40)
+    model = small_model()
+    best, watcher = nn.callbacks.BestWeights(), Recorder(interrupt_at=7)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, epochs=5, batch_size=20, verbose=0, callbacks=[best, watcher])
+    assert watcher.calls[-1] == "done"
+    assert len(model.history.epoch) == 1
+    assert all(np.array_equal(best.weights[k], w) for k, w in model.state_dict().items())
+    assert not any(module.training for module in model.modules())
+
+
+def test_best_weights_are_those_of_the_best_epoch():
+    best = nn.callbacks.BestWeights("val_accuracy")
+    model = nn.Sequential([nn.Input((1,)), nn.Dense(1)])
+    best.set_model(model)
+    for epoch, value in enumerate([0.5, 0.9, float("nan"), 0.8]):
+        model.layers[0].kernel.data = [[float(epoch)]]
+        best.on_epoch_end(epoch, {"val_accuracy": value})
+    best.on_train_end()
+    assert best.best_epoch == 1
+    assert model.layers[0].kernel.numpy() == 1
+
+
+def test_a_diverging_run_is_stopped_with_advice():
+    te.seed(0)
+    x, y = blobs()
+    model = nn.Sequential([nn.Dense(8), nn.Dense(1)])
+    model.compile(nn.optimizers.SGD(1e4), "mse")
+    with np.errstate(all="ignore"), pytest.raises(GradientError, match="learning rate ten times smaller"):
+        model.fit(x, y, epochs=50, verbose=0, callbacks=[nn.callbacks.TerminateOnNaN()])
+
+
+def test_fit_reads_memory_maps(tmp_path):
+    x, y = blobs()
+    np.save(tmp_path / "x.npy", x)
+    te.seed(0)
+    a = small_model()
+    a.fit(np.load(tmp_path / "x.npy", mmap_mode="r"), y, epochs=2, verbose=0)
+    te.seed(0)
+    b = small_model()
+    b.fit(x, y, epochs=2, verbose=0)
+    assert a.history.history == b.history.history
+
+
+def test_float64_data_does_not_widen_a_float32_model():
+    x, y = blobs(dtype="f8")
+    model = small_model()
+    model.fit(x, y, verbose=0)
+    assert model.predict(x).dtype == np.float32
+    assert all(w.dtype == np.float32 for w in model.parameters())
