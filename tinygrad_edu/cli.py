@@ -145,10 +145,11 @@ def run(
     arguments = {} if lr is None else {"learning_rate": lr}
     optimizer = nn.optimizers.get({"class": optimizer_name, "config": arguments})
     model.compile(optimizer, nn.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
-    console.print(
+    console.print(  # unwrapped: in a log one line stays one line
         f"[bold]{model.name}[/] on {data_set}: {len(x_train):,} images to learn from, "
         + (f"{len(validation[0]):,} to choose the best epoch, " if validation else "")
-        + f"{len(x_test):,} to test; {model.count_params():,} parameters, {optimizer}"
+        + f"{len(x_test):,} to test; {model.count_params():,} parameters, {optimizer}",
+        soft_wrap=True,
     )
     best = nn.callbacks.BestWeights()
     started = time.perf_counter()
@@ -174,7 +175,7 @@ def run(
     if best.best_epoch is not None:
         result += f", with the weights of epoch {best.best_epoch + 1} of {len(history.epoch)}"
     write_results(model, history, x_train[:batch_size], y_train[:batch_size], result, out)
-    console.print(f"[bold]{result}[/] ({seconds:.1f} s)")
+    console.print(f"[bold]{result}[/] ({seconds:.1f} s)", soft_wrap=True)
     console.print("Written:")
     for name, what in FILES.items():
         if (out / name).exists():

@@ -152,7 +152,7 @@ def _print_once(kernel: str) -> None:
 _announcer: Callable[[str], None] = _print_once
 
 
-def set_compile_announcer(announcer: Callable[[str], None] | None) -> None:
+def set_compile_announcer(announcer: Callable[[str], None] | None) -> Callable[[str], None]:
     """Choose what is called, with the kernel's name, each time a kernel has to be compiled.
 
     Kernels loaded from the cache on disk don't call it. The default prints one line to stderr, once a
@@ -163,14 +163,20 @@ def set_compile_announcer(announcer: Callable[[str], None] | None) -> None:
     announcer : callable or None
         Takes the kernel's name, such as ``"pool._max_pool"``. None brings back the default.
 
+    Returns
+    -------
+    The one that was called until now, to be given back later.
+
     Examples
     --------
     >>> from tinygrad_edu import kernels
-    >>> kernels.set_compile_announcer(lambda kernel: print("compiling", kernel))
-    >>> kernels.set_compile_announcer(None)
+    >>> before = kernels.set_compile_announcer(lambda kernel: print("compiling", kernel))
+    >>> _ = kernels.set_compile_announcer(before)
     """
     global _announcer
+    previous = _announcer
     _announcer = _print_once if announcer is None else announcer
+    return previous
 
 
 class _CompileListener(event.Listener):
@@ -189,6 +195,12 @@ event.register("numba:compile", _CompileListener())
 
 
 # --- Threads ---------------------------------------------------------------------------------------------
+
+# Idle OpenMP threads spin for milliseconds before they sleep, in the hope of more work. BLAS has threads of
+# its own that do the same, and on a few cores each pool then waits for the other's spinning to end: a step
+# of a small convolutional network took 4 to 40 times as long. So ours soon sleep (libgomp reads this when
+# Numba loads it; a value set by the user stays), and BLAS gets one thread once ours are at work.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _WORTH_SHARING = 50_000  # multiplications; below about 10 µs of work, waking the threads costs more
 _one_at_a_time = threading.Lock()
@@ -217,5 +229,14 @@ def run(
     if work < _WORTH_SHARING or _forked:
         serial(*arguments)
     else:
+        _quiet_blas()
         with _one_at_a_time:
             parallel(*arguments)
+
+
+@cache
+def _quiet_blas() -> None:
+    """Leave the cores to our threads: see GOMP_SPINCOUNT above."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="blas")

@@ -39,8 +39,8 @@ _KNOWN: dict[str, Activation] = {
 def get(identifier: str | Activation | None) -> Activation:
     """Return the function for a name; None is the identity, a function is itself.
 
-    >>> get("relu")([-1.0, 2.0])
-    array([0., 2.])
+    >>> get("relu")(Tensor([-1.0, 2.0]))
+    Tensor([0., 2.])
     """
     if identifier is None:
         return linear

@@ -1,5 +1,6 @@
 """Callbacks: what ``fit`` calls at fixed points, so that things can be watched and decided from outside."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,24 @@ from ..errors import GradientError
 if TYPE_CHECKING:
     from .training import Model
 
-__all__ = ["BestWeights", "Callback", "History", "TerminateOnNaN"]
+__all__ = ["BestWeights", "Callback", "History", "TerminateOnNaN", "larger_is_better"]
 
 Logs = dict[str, float]
+
+_SHRINKS = re.compile("_(loss|error|mse|mae|rmse|mape|msle|nll|hinge|crossentropy|kl|divergence)")
+_GROWS = re.compile("_(acc|auc|precision|recall|f1|iou|io_u|dice|r2|psnr|ssim|cosine_similarity)")
+
+
+def larger_is_better(name: str) -> bool | None:
+    """Tell by its name whether a metric should grow (True) or shrink (False); None where that isn't known.
+
+    >>> larger_is_better("val_accuracy"), larger_is_better("loss"), larger_is_better("learning_rate")
+    (True, False, None)
+    """
+    name = f"_{name.lower()}"
+    if _SHRINKS.search(name):  # asked first: "precision_loss" is a loss
+        return False
+    return True if _GROWS.search(name) else None
 
 
 class Callback:
@@ -70,8 +86,8 @@ class History(Callback):
 class BestWeights(Callback):
     """Remember the weights of the best epoch, and give them back to the model when the run ends.
 
-    ``monitor`` is what decides: by default "val_loss", or "loss" if there is no validation; the smallest is
-    best, or the largest for what is named like an accuracy.
+    ``monitor`` is what decides: by default "val_loss", or "loss" if there is no validation. Its name tells
+    whether the largest is best or the smallest.
 
     >>> BestWeights("val_accuracy").is_better(0.9, 0.8)
     True
@@ -87,8 +103,7 @@ class BestWeights(Callback):
         """Tell whether a value is better than another; anything is better than nan, and nan than nothing."""
         if np.isnan(value) or np.isnan(than):
             return bool(np.isnan(than) and not np.isnan(value))
-        larger = any(word in (self.monitor or "") for word in ("acc", "auc", "f1", "precision", "recall"))
-        return value > than if larger else value < than
+        return value > than if larger_is_better(self.monitor or "loss") else value < than
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         monitor = self.monitor or ("val_loss" if "val_loss" in logs else "loss")

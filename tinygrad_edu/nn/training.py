@@ -5,6 +5,7 @@ around it. Nothing else happens in there.
 """
 
 from collections.abc import Iterable, Sequence, Sized
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -172,8 +173,8 @@ class Model(Module):
             )
         self.stop_training = False
         logs: dict[str, float] = {}
-        _call(watchers, "on_train_begin", logs)
         try:
+            _call(watchers, "on_train_begin", logs)
             for epoch in range(initial_epoch, epochs):
                 _call(watchers, "on_epoch_begin", epoch, {})
                 logs = self._epoch(batches, watchers)
@@ -184,7 +185,9 @@ class Model(Module):
                 if self.stop_training:
                     break
         finally:
-            _call(watchers, "on_train_end", logs)
+            with ExitStack() as ends:  # each is told, even if another's end raises; the stack runs backward
+                for watcher in reversed(watchers):
+                    ends.callback(watcher.on_train_end, logs)
         return self.history
 
     def _epoch(self, batches: Iterable[Any], watchers: Sequence[Callback]) -> dict[str, float]:
