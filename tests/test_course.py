@@ -1,0 +1,38 @@
+"""The course's own protocols, at full length: what its notebooks reach, we reach."""
+
+import os
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as te
+from tinygrad_edu import cli, data, nn
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("TINYGRAD_EDU_DATA" not in os.environ, reason="needs the real MNIST files"),
+]
+
+
+@pytest.mark.parametrize(("kind", "keras", "wanted"), [("mlp", 0.907, 0.90), ("cnn", 0.936, 0.93)])
+def test_mnist_5000(kind, keras, wanted):
+    """MNIST's first 5,000 images: 3,000 train, 1,000 validation, the last 1,000 test; SGD 0.01, batch 16."""
+    images = data.mnist().scaled()
+    x, y = images.x_train[:5000, ..., np.newaxis], images.y_train[:5000]
+    accuracies = []
+    for seed in (1, 2, 3):
+        te.seed(seed)
+        model = cli.build(kind, (28, 28, 1), 10)
+        model.add(nn.Softmax())
+        model.compile(nn.optimizers.SGD(0.01), "sparse_categorical_crossentropy", ["accuracy"])
+        model.fit(
+            x[:3000],
+            y[:3000],
+            batch_size=16,
+            epochs=10,
+            verbose=0,
+            validation_data=(x[3000:4000], y[3000:4000]),
+        )
+        accuracies.append(model.evaluate(x[4000:], y[4000:], verbose=0)[1])
+    print(f"{kind}: test accuracy {accuracies}, median {np.median(accuracies):.3f}; Keras {keras}")
+    assert np.median(accuracies) >= wanted
