@@ -11,6 +11,7 @@ anything is timed, both take a few steps from the same weights and must arrive a
 import json
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import click
 import numpy as np
@@ -49,7 +50,7 @@ def torch_step(x: np.ndarray, y: np.ndarray, weights: list[np.ndarray]) -> Step:
 
     torch.set_num_threads(2)
     layers: list[torch.nn.Module] = []
-    for inputs, outputs in zip(WIDTHS, WIDTHS[1:], strict=False):
+    for inputs, outputs in pairwise(WIDTHS):
         layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1])
     with torch.no_grad():

@@ -28,5 +28,6 @@ def register(operation: F) -> F:
     missing = [attribute for attribute in wanted if not getattr(operation, attribute)]
     if missing:
         raise ArgumentError(f"operation {operation.__name__} lacks: {', '.join(missing)}")
+    operation.__doc__ = operation.__doc__ or operation.words
     OPERATIONS[operation.name] = operation
     return operation
