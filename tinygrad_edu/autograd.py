@@ -59,7 +59,11 @@ def backward(
     found = _sweep(starts, create_graph=create_graph, retain=retain_graph or create_graph)
     # Only now, so that a pass which failed half-way has changed nothing.
     for leaf, g in found.values():
-        new = g if isinstance(g, Tensor) else wrap(g, None)
+        if isinstance(g, Tensor):
+            with enable_grad():
+                new = g.astype(g.dtype)  # a copy with a history: two leaves may have been given the same g
+        else:
+            new = wrap(g, None)
         if leaf.grad is None:
             leaf.grad = new
         elif create_graph:
@@ -153,10 +157,13 @@ def _starts(outputs: Tensor | Sequence[Tensor], gradients: Any, create_graph: bo
                     "itself; reduce it first (.sum() or .mean()), or pass gradients= of the same shape"
                 )
             g = np.ones(y.shape, y.dtype)
-        data = g._data if isinstance(g, Tensor) else np.asarray(g, y.dtype)
-        if data.shape != y.shape:
-            raise ShapeError(f"backward: the output is {y.shape}, but the gradient given for it {data.shape}")
-        g = (g if isinstance(g, Tensor) else wrap(data, None)) if create_graph else data
+        if create_graph and isinstance(g, Tensor):
+            g = g if g.dtype == y.dtype else g.astype(y.dtype)
+        else:  # a copy, since it may become the grad of a leaf
+            g = np.array(g._data if isinstance(g, Tensor) else g, y.dtype)
+            g = wrap(g, None) if create_graph else g
+        if g.shape != y.shape:
+            raise ShapeError(f"backward: the output is {y.shape}, but the gradient given for it {g.shape}")
         starts.append((y if y.node is None else y.node, g))
     return starts
 
@@ -203,7 +210,7 @@ def _sweep(
         node = waiting.pop(-heappop(queue))
         g = flowing.pop(id(node))
         if targets is not None and id(node) in targets:
-            found[id(node)] = (node, g)
+            found[id(node)] = (node, g if create_graph else g.copy())  # g flows on, perhaps to another target
         needs = tuple([wants(x) for x in node.inputs])
         if True not in needs:
             continue
@@ -215,7 +222,7 @@ def _sweep(
                 if (
                     isinstance(dx, np.ndarray)
                     and not isinstance(x, Node)
-                    and _is_shared(dx, g, saved, gradients)
+                    and _is_shared(dx, g, (*(saved or ()), *node.params.values()), gradients)
                 ):
                     dx = dx.copy()
                 arrive(x, dx)
@@ -241,9 +248,10 @@ def _run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -
     for kind, key in node.fn._plan:
         if kind == "input":
             source, value = inputs[key[0]], saved[key[1]]
-            if isinstance(source, Tensor) and source.changed > node.order:
+            leaf = _leaf_seen(source, value)
+            if leaf is not None and leaf.changed > node.order:
                 raise GradientError(
-                    f"{node.fn.name}{_place(node)}: {source.name or 'a leaf'} {source.shape} was changed in "
+                    f"{node.fn.name}{_place(node)}: {leaf.name or 'a leaf'} {leaf.shape} was changed in "
                     "place after this was computed from it, so its gradient would be wrong. Call backward() "
                     "before optimizer.step(), and compute the loss again after it"
                 )
@@ -293,6 +301,17 @@ def _run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -
     return gradients
 
 
+def _leaf_seen(source: Any, value: Any) -> Tensor | None:
+    """Find the leaf whose memory a saved input is: itself, or a view of it (reshaped, sliced)."""
+    if isinstance(source, Tensor):
+        return source
+    if not isinstance(source, Node) or value.base is None:
+        return None
+    while isinstance(source, Node) and len(source.inputs) == 1:  # all operations that make views have one
+        source = source.inputs[0]
+    return source if isinstance(source, Tensor) and np.may_share_memory(source._data, value) else None
+
+
 def _relink(value: Any, source: Any) -> Any:
     """Give a saved array its place in the graph back, so that the rule's own use of it is recorded."""
     if isinstance(source, Node):
@@ -313,15 +332,15 @@ def _checked(node: Node, index: int, x: Any, dx: Any) -> Any:
         dx = np.asarray(dx)
     if dx.shape != x.shape:
         raise GradientError(
-            f"{node.fn.name}.backward{_place(node)} returned a gradient of shape {dx.shape} for input {index}, "
-            f"which is {x.shape}: they must be equal. If the input was broadcast, sum over those axes"
+            f"{node.fn.name}.backward{_place(node)} returned a gradient of shape {dx.shape} for input "
+            f"{index}, which is {x.shape}: they must be equal. If it was broadcast, sum over those axes"
         )
     return dx if dx.dtype == x.dtype else dx.astype(x.dtype)
 
 
-def _is_shared(dx: Any, g: Any, saved: tuple[Any, ...] | None, gradients: tuple[Any, ...]) -> bool:
+def _is_shared(dx: Any, g: Any, kept: tuple[Any, ...], gradients: tuple[Any, ...]) -> bool:
     """Tell whether a leaf's gradient would share memory with something else that lives on."""
-    if dx.base is not None or dx is g or any(dx is s for s in saved or ()):
+    if dx.base is not None or dx is g or any(dx is s for s in kept):
         return True
     return sum(dx is other for other in gradients) > 1
 

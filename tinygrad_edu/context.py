@@ -4,6 +4,7 @@ All of it is thread-local, so a thread that predicts under ``no_grad`` doesn't s
 """
 
 import linecache
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -20,7 +21,7 @@ Where = tuple[CodeType, int]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parent) + os.sep
 _anchors: set[int] = set()
 
 

@@ -148,6 +148,8 @@ class Function:
                     sources.append(x if x.node is None else x.node)
                     continue
             else:
+                if isinstance(x, list | tuple):  # its floats have no width of their own, as in Tensor([...])
+                    x = _tensor.as_array(x)
                 arrays.append(x)
             sources.append(x)
         try:
@@ -201,7 +203,7 @@ class Function:
         kind: type[Exception]
         if isinstance(error, TinygradEduError):
             kind = type(error)
-        elif isinstance(error, IndexError):
+        elif isinstance(error, IndexError) and not isinstance(error, ValueError):  # NumPy's AxisError is both
             kind = IndexError  # iteration over a Tensor ends by it, as over any sequence
         else:
             kind = DTypeError if isinstance(error, TypeError) else ShapeError
@@ -216,11 +218,17 @@ def _wrap_all(out: Any, node: Node | None) -> Any:
             if out.dtype.kind != "f":
                 node = None  # whole numbers and truth values carry no gradient
         return _tensor.wrap(out, node)
-    if node is None:
-        return tuple([_tensor.wrap(array, None) for array in out])
-    node.shape = tuple([np.shape(array) for array in out])
-    node.dtype = out[0].dtype
-    return tuple([_tensor.wrap(array, part_of(node, i, array)) for i, array in enumerate(out)])
+    parts = [np.asarray(array) for array in out]
+    floats = [array.dtype for array in parts if array.dtype.kind == "f"]
+    if node is None or not floats:
+        return tuple([_tensor.wrap(array, None) for array in parts])
+    node.shape, node.dtype = tuple([array.shape for array in parts]), floats[0]
+    return tuple(
+        [
+            _tensor.wrap(array, part_of(node, i, array) if array.dtype.kind == "f" else None)
+            for i, array in enumerate(parts)
+        ]
+    )
 
 
 def part_of(node: Node, index: int, array: Any) -> Node:

@@ -70,7 +70,7 @@ class Tensor:
         dtype: DTypeLike | None = None,
         name: str | None = None,
     ) -> None:
-        self._data = _as_array(data, dtype)
+        self._data = as_array(data, dtype)
         if requires_grad and self._data.dtype.kind != "f":
             raise DTypeError(
                 f"Tensor: only floats have gradients, and this is {self._data.dtype}; "
@@ -90,7 +90,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = _as_array(value, None)
+        array = as_array(value)
         if array.shape != self._data.shape:
             raise ShapeError(
                 f"Tensor.data: {self.name or 'the tensor'} is {self.shape}, the new data {array.shape}; "
@@ -313,8 +313,8 @@ class Tensor:
         if context.recording:
             raise GradientError(
                 f"{operator} on {self.name or 'a leaf'} {self.shape}, which requires a gradient: recorded, "
-                "it would stop being a leaf and never get one. To update it, write it under `with no_grad():`; "
-                "to compute with it, write `y = w + ...` with a new name"
+                "it would stop being a leaf and never get one. Update it under `with no_grad():`;"
+                " to compute with it, write `y = w + ...` with a new name"
             )
         self.data = result._data
         return self
@@ -401,7 +401,7 @@ def wrap(data: Any, node: Node | None) -> Tensor:
     return t
 
 
-def _as_array(data: Any, dtype: DTypeLike | None) -> NDArray[Any]:
+def as_array(data: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
     if isinstance(data, Tensor):
         data = data._data
     try:

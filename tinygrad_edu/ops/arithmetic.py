@@ -192,8 +192,14 @@ class Pow(Binary):
         if needs[0]:
             # x2 = 0 gives a constant, whose slope is 0 even where x1 ** -1 is infinite. A plain number stays
             # one, so that it doesn't widen float32.
-            plain = isinstance(x2, int | float)
-            dx1 = g * x2 * ops.pow(x1, x2 - (x2 != 0) if plain else ops.where(x2 == 0, x2, x2 - 1))
+            if isinstance(x2, int | float):
+                dx1 = g * x2 * ops.pow(x1, x2 - (x2 != 0))
+            else:
+                # Also in the form x2 / x1 it is 0, and that form has the right slope in x2.
+                zero = x2 == 0
+                steep = x2 * ops.pow(x1, ops.where(zero, 0.0, x2 - 1))
+                base = ops.where(zero, ops.where(x1 == 0, 1.0, x1), 1.0)
+                dx1 = g * ops.where(zero, x2 / base, steep)
         if needs[1]:
             # 0 ** x2 is 0 for all positive x2, so its slope there is 0 and not 0 · -inf.
             dx2 = g * ops.pow(x1, x2) * ops.log(ops.where(x1 == 0, 1.0, x1))

@@ -13,6 +13,7 @@ from .. import kernels, ops
 from ..errors import DataError, DTypeError, ShapeError
 from ..function import Function
 from ..tensor import Tensor
+from .reduction import floating
 from .registry import register
 
 __all__ = [
@@ -33,7 +34,7 @@ class Softmax(Function):
 
     @staticmethod
     def forward(x: Any, *, axis: int) -> Any:
-        x = np.asarray(x)
+        x = floating(x)
         y = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
         return y / np.add.reduce(y, axis=axis, keepdims=True)
 
@@ -60,9 +61,10 @@ class LogSoftmax(Function):
 
     @staticmethod
     def forward(x: Any, *, axis: int) -> Any:
-        x = np.asarray(x)
+        x = floating(x)
         shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-        return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+        total = np.add.reduce(np.exp(shifted), axis=axis, keepdims=True)  # at least 1, or 0 without elements
+        return shifted - np.log(np.maximum(total, 1))
 
     @staticmethod
     def backward(g: Any, out: Any, axis: int) -> Any:

@@ -1,5 +1,6 @@
 """Linear algebra: the matrix product, and the layer's x @ W + b in one operation."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -89,11 +90,12 @@ class Linear(Function):
     @staticmethod
     def backward(g: Any, x: Any, w: Any, needs: tuple[bool, ...]) -> Any:
         inputs, outputs = w.shape
-        rows = ops.reshape(g, (-1, outputs)) if len(g.shape) != 2 else g
+        n = math.prod(x.shape[:-1])  # not -1, which NumPy can't work out for 0 inputs or outputs
+        rows = ops.reshape(g, (n, outputs)) if len(g.shape) != 2 else g
         dx = ops.matmul(g, w.T) if needs[0] else None
         dw = None
         if needs[1]:
-            flat = ops.reshape(x, (-1, inputs)) if len(x.shape) != 2 else x
+            flat = ops.reshape(x, (n, inputs)) if len(x.shape) != 2 else x
             dw = ops.matmul(flat.T, rows)
         return dx, dw, ops.sum(rows, axis=0) if needs[2] else None
 

@@ -10,7 +10,7 @@ from ..function import Function
 from ..tensor import Tensor
 from .registry import register
 
-__all__ = ["argmax", "argmin", "logsumexp", "max", "mean", "min", "normalize_axes", "sum"]
+__all__ = ["argmax", "argmin", "floating", "logsumexp", "max", "mean", "min", "normalize_axes", "sum"]
 
 Axis = int | tuple[int, ...] | None
 
@@ -31,6 +31,16 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     if len(set(axes)) != len(axes):
         raise ArgumentError(f"axis {axis} names an axis twice")
     return tuple(axes)
+
+
+def floating(x: Any) -> Any:
+    """Return x as an array of floats; whole numbers become the float that NumPy's exp makes of them.
+
+    >>> floating([1, 2])
+    array([1., 2.])
+    """
+    x = np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.result_type(x, np.float32))
 
 
 def _stretch(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
@@ -162,10 +172,11 @@ class LogSumExp(Function):
 
     @staticmethod
     def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
-        x = np.asarray(x)
+        x = floating(x)
         top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
         top = np.where(np.isfinite(top), top, 0)  # an inf must not be subtracted from itself
-        with np.errstate(divide="ignore"):  # the log of an empty sum is -inf, as it should be
+        # The log of an empty sum is -inf, and beside an inf the rest may overflow: both as it should be.
+        with np.errstate(divide="ignore", over="ignore"):
             y = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
         return y if keepdims else np.squeeze(y, normalize_axes(axis, x.ndim))
 

@@ -52,7 +52,7 @@ def reshape(x: Any, /, shape: int | Sequence[int]) -> Tensor:
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    return Reshape.apply(x, shape=(shape,) if isinstance(shape, int) else tuple(shape))
+    return Reshape.apply(x, shape=(shape,) if isinstance(shape, int | np.integer) else tuple(shape))
 
 
 def expand_dims(x: Any, /, *, axis: int = 0) -> Tensor:
@@ -74,7 +74,7 @@ def squeeze(x: Any, /, axis: int | Sequence[int]) -> Tensor:
     >>> squeeze(Tensor([[1.0, 2.0]]), 0).shape
     (2,)
     """
-    axes = normalize_axes(axis if isinstance(axis, int) else tuple(axis), len(x.shape))
+    axes = normalize_axes(axis if isinstance(axis, int | np.integer) else tuple(axis), len(x.shape))
     long = [a for a in axes if x.shape[a] != 1]
     if long:
         raise ShapeError(f"squeeze: axis {long[0]} of shape {tuple(x.shape)} isn't of length 1")
@@ -268,6 +268,9 @@ class ScatterAdd(Function):
     def forward(x: Any, *, index: Any, shape: Shape) -> Any:
         x = np.asarray(x)
         y = np.zeros(shape, x.dtype)
+        places = y[index].shape
+        if places != x.shape:
+            raise ShapeError(f"the index names {places} places in {shape}, x is {x.shape}")
         if _is_basic(index):
             y[index] = x  # no place is named twice
         else:

@@ -1,0 +1,18 @@
+"""Hypothesis profiles: "default" is quick and the same in every run; "thorough" tries 20 times as much.
+
+Choose with ``--hypothesis-profile=thorough`` or the variable HYPOTHESIS_PROFILE.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+EXAMPLES = 10
+
+# No deadline: the first call of a kernel compiles it. Shapes within an operation's limits are drawn by
+# filtering now and then.
+slow_start = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
+
+settings.register_profile("default", max_examples=EXAMPLES, derandomize=True, database=None, **slow_start)
+settings.register_profile("thorough", max_examples=20 * EXAMPLES, print_blob=True, **slow_start)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -1,0 +1,458 @@
+"""The walk over the graph: depth, sharing, memory, orders of derivative, modes, and its refusals."""
+
+import gc
+import math
+import threading
+import time
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_edu as te
+from tinygrad_edu import Function, Tensor
+from tinygrad_edu.context import context
+from tinygrad_edu.errors import DTypeError, GradientError, ShapeError
+
+
+def leaf(values, **options):
+    return Tensor(np.array(values, np.float64), requires_grad=True, **options)
+
+
+# --- The shape of graphs ---------------------------------------------------------------------------------
+
+
+def test_a_chain_of_100_000_additions():
+    x = leaf(1.0)
+    y = x
+    for _ in range(100_000):
+        y = y + 1e-3
+    y.backward()
+    assert x.grad.item() == 1
+    assert y.item() == pytest.approx(101)
+    del y  # and such a chain can be let go of, without a deep recursion
+    gc.collect()
+
+
+def test_a_node_is_visited_once_however_many_paths_lead_to_it():
+    x = leaf(1.0)
+    y = x
+    for _ in range(40):
+        y = y + y  # 2⁴⁰ paths
+    began = time.perf_counter()
+    y.backward()
+    assert x.grad.item() == 2.0**40
+    assert time.perf_counter() - began < 5
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.booleans()), min_size=1, max_size=30))
+def test_any_graph_of_sums_and_products(steps):
+    """Reverse mode equals forward mode, carried along by hand."""
+    x = leaf(0.9)
+    made, slopes = [x], [1.0]
+    for i, j, product in steps:
+        i, j = i % len(made), j % len(made)
+        a, b = made[i], made[j]
+        made.append(a * b * 0.5 if product else (a - b) + a)
+        if product:
+            slopes.append(0.5 * (slopes[i] * b.item() + a.item() * slopes[j]))
+        else:
+            slopes.append(2 * slopes[i] - slopes[j])
+    assert te.grad(made[-1], x).item() == pytest.approx(slopes[-1], rel=1e-9, abs=1e-12)
+
+
+def test_the_result_may_be_the_leaf_itself():
+    x = leaf([1.0, 2.0])
+    given_gradient = np.array([3.0, 4.0])
+    x.backward(given_gradient)
+    given_gradient[:] = 0
+    assert x.grad.tolist() == [3.0, 4.0]
+    assert te.grad(x, x, np.ones(2)).tolist() == [1.0, 1.0]
+
+
+def test_several_outputs_add_up():
+    x = leaf([1.0, 2.0])
+    te.backward([(x * 2).sum(), x * 3], [None, np.array([1.0, 10.0])])
+    assert x.grad.tolist() == [5.0, 32.0]
+    assert te.grad([x * 2, x * 2], x, [np.ones(2), np.ones(2)]).tolist() == [4.0, 4.0]
+
+
+# --- backward() and grad() -------------------------------------------------------------------------------
+
+
+def test_grad_gives_what_backward_accumulates_and_leaves_grad_alone():
+    x, w = leaf([[1.0, 2.0]]), leaf([[3.0], [4.0]])
+
+    def loss():
+        return te.tanh(x @ w).sum()
+
+    dx, dw = te.grad(loss(), [x, w])
+    assert x.grad is None
+    assert w.grad is None
+    loss().backward()
+    np.testing.assert_array_equal(x.grad.data, dx.data)
+    loss().backward()
+    np.testing.assert_array_equal(w.grad.data, 2 * dw.data)
+    w.zero_grad()
+    assert w.grad is None
+
+
+def test_grad_of_an_intermediate_result():
+    x = leaf([1.0, 2.0])
+    y = x * x
+    z = te.exp(y)
+    dz, dy, dx = te.grad(z.sum(), [z, y, x])
+    np.testing.assert_allclose(dz.data, [1, 1])
+    np.testing.assert_allclose(dy.data, z.data)
+    np.testing.assert_allclose(dx.data, z.data * 2 * x.data)
+    assert isinstance(te.grad(te.exp(x).sum(), x), Tensor)
+
+
+def test_only_what_leads_to_the_wanted_inputs_runs():
+    ran = []
+
+    class Loud(Function):
+        @staticmethod
+        def forward(x, *, label):
+            return x * 1
+
+        @staticmethod
+        def backward(g, label):
+            ran.append(label)
+            return g
+
+    a, b = leaf(1.0), leaf(2.0)
+    y = Loud.apply(a, label="a") * Loud.apply(b, label="b")
+    te.grad(y, b)
+    assert ran == ["b"]
+
+
+def test_unused_inputs():
+    x, y = leaf(1.0), leaf(2.0)
+    with pytest.raises(GradientError, match=r"don't depend on input 1.*allow_unused=True"):
+        te.grad(x * 2, [x, y])
+    dx, dy = te.grad(x * 2, [x, y], allow_unused=True)
+    assert dx.item() == 2
+    assert dy is None
+    with pytest.raises(GradientError, match=r"input 0.*requires_grad=True"):
+        te.grad(x * 2, Tensor(1.0))
+
+
+def test_a_gradient_has_the_shape_and_dtype_of_its_input():
+    x32, x64 = Tensor([1.0, 2.0], requires_grad=True), leaf([3.0, 4.0])
+    (x32 * x64).sum().backward()
+    assert x32.grad.dtype == np.float32
+    assert x64.grad.dtype == np.float64
+    x32.zero_grad()
+    x32.backward(Tensor(np.ones(2)))
+    assert x32.grad.dtype == np.float32
+    x32.zero_grad()
+    te.maximum(x32, Tensor([1.0, 5.0])).backward(Tensor([1, 1]))  # whole numbers don't round the half off
+    assert x32.grad.tolist() == [0.5, 0.0]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_no_gradient_shares_memory_with_anything(create_graph):
+    x, y, z = leaf([1.0, 2.0]), leaf([3.0, 4.0]), leaf([5.0, 6.0])
+    seed = np.ones(2)
+    (te.reshape(x + y, (2, 1)).reshape(2) + z * x).backward(seed, create_graph=create_graph)
+    arrays = [x.data, y.data, z.data, seed, x.grad.data, y.grad.data, z.grad.data]
+    for i, a in enumerate(arrays):
+        for b in arrays[i + 1 :]:
+            assert not np.shares_memory(a, b)
+    a, b = x * 1, x * 2
+    da, db = te.grad((a + b).sum(), [a, b])
+    assert not np.shares_memory(da.data, db.data)
+
+
+def test_a_failed_pass_leaves_every_grad_as_it_was():
+    class Fails(Function):
+        @staticmethod
+        def forward(x):
+            return x * 1
+
+        @staticmethod
+        def backward(g):
+            raise ZeroDivisionError
+
+    x, y = leaf(1.0), leaf(2.0)
+    (x * y).backward()
+    loss = Fails.apply(x) + y * 3  # y's gradient arrives before the failure
+    with pytest.raises(ZeroDivisionError):
+        loss.backward()
+    assert x.grad.item() == 2
+    assert y.grad.item() == 1
+    assert context.recording
+    assert context.module == ""
+
+
+# --- Orders of derivative --------------------------------------------------------------------------------
+
+
+def test_to_the_third_order():
+    x = leaf([0.5, 1.5])
+    order = [te.sin(x).sum()]
+    for _ in range(3):
+        order.append(te.grad(order[-1].sum(), x, create_graph=True))
+    for k, expected in enumerate([np.cos(x.data), -np.sin(x.data), -np.cos(x.data)], start=1):
+        np.testing.assert_allclose(order[k].data, expected, rtol=1e-12)
+
+
+def test_a_hessian_by_differentiating_twice():
+    x = leaf([1.0, 2.0, 3.0])
+    (g,) = te.grad(x[0] ** 2 * x[1] + te.exp(x[2] * x[0]), [x], create_graph=True)
+    rows = [te.grad(g[i], x, retain_graph=True).data for i in range(3)]
+    e = math.exp(3)
+    expected = [[4 + 9 * e, 2, e + 3 * e], [2, 0, 0], [e + 3 * e, 0, e]]
+    np.testing.assert_allclose(rows, expected, rtol=1e-12)
+
+
+def test_backward_with_create_graph_gives_gradients_that_can_be_differentiated():
+    x = leaf(3.0)
+    (x**3).backward(create_graph=True)
+    assert x.grad.requires_grad
+    assert te.grad(x.grad, x).item() == 18
+    assert not te.grad(x**3, x).requires_grad
+
+
+def test_a_gradient_penalty():
+    w, x = leaf([1.0, -2.0]), leaf([0.5, 0.25])
+    (slope,) = te.grad(te.tanh((w * x).sum()), [x], create_graph=True)
+    (slope**2).sum().backward()
+    t = np.tanh(0.0)
+    # ‖w (1 - t²)‖² with t = tanh(w·x), differentiated in w by hand
+    s = 1 - t**2
+    np.testing.assert_allclose(w.grad.data, 2 * w.data * s**2 - 4 * t * s**2 * 5 * x.data, rtol=1e-12)
+
+
+def test_the_gradient_of_the_output_takes_part_too():
+    x, u = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    g = te.grad(x * x, x, u, create_graph=True)
+    assert te.grad(g.sum(), u).tolist() == [2.0, 4.0]
+
+
+# --- Memory, and graphs that were walked already ---------------------------------------------------------
+
+
+def test_a_second_pass_needs_retain_graph():
+    x = leaf([1.0, 2.0])
+    y = te.concat([te.exp(x), x]).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    np.testing.assert_allclose(x.grad.data, 2 * (np.exp([1.0, 2.0]) + 1))
+    with pytest.raises(GradientError, match=r"walked already.*Compute the loss again.*retain_graph=True"):
+        y.backward()
+    z = te.concat([x, x]).sum()  # also of operations that save no array
+    z.backward()
+    with pytest.raises(GradientError, match="walked already"):
+        z.backward()
+
+
+def test_memory_falls_while_the_walk_goes_on():
+    alive = {}
+
+    class Watch(Function):
+        """See, when the walk gets here, whether what the later operation saved is gone."""
+
+        @staticmethod
+        def forward(x):
+            return x * 1
+
+        @staticmethod
+        def backward(g):
+            alive["in the walk"] = saved() is not None
+            return g
+
+    x = leaf(np.ones(1000))
+    y = te.exp(Watch.apply(x))
+    saved = weakref.ref(y.node.saved[0])
+    y = y.sum()
+    assert saved() is not None
+    y.backward()
+    assert alive["in the walk"] is False
+    assert y.node is not None  # the graph itself is still there, to be drawn
+
+
+def test_the_batch_is_let_go_of_too():
+    x = leaf([1.0, 2.0])
+    batch = Tensor(np.ones((1000, 2)))
+    watch = weakref.ref(batch.data)
+    loss = (batch * x).sum()
+    loss.backward()
+    del batch
+    assert watch() is None
+    assert [i.shape for i in loss.node.inputs[0].inputs] == [(1000, 2), (2,)]
+
+
+def test_without_a_backward_pass_nothing_keeps_a_graph_alive():
+    x = leaf(np.ones(10))
+    y = te.exp(x)
+    watch = weakref.ref(y.data)
+    z = y.sum()
+    assert watch() is not None
+    gc.disable()  # no cycles: counting references is enough
+    try:
+        del y, z
+        assert watch() is None
+    finally:
+        gc.enable()
+
+
+# --- Changes in place ------------------------------------------------------------------------------------
+
+
+def update(w):
+    with te.no_grad():
+        w -= 0.1
+
+
+def assign(w):
+    w.data = w.data - 0.1
+
+
+def in_place(w):
+    w.data -= 0.1
+
+
+@pytest.mark.parametrize("change", [update, assign, in_place])
+def test_a_parameter_changed_between_the_passes_is_noticed(change):
+    w = leaf([1.0, 2.0], name="kernel")
+    loss = (w * w).sum()
+    change(w)
+    with pytest.raises(GradientError, match=r"multiply.*kernel \(2,\) was changed in place.*optimizer\.step"):
+        loss.backward()
+    assert w.grad is None
+    (w * w).sum().backward()
+    np.testing.assert_allclose(w.grad.data, 2 * w.data)
+
+
+@pytest.mark.parametrize("view", [lambda w: w.T, lambda w: w[0], lambda w: te.flip(w.reshape(4))])
+def test_a_change_is_noticed_through_a_view(view):
+    w = leaf([[1.0, 2.0], [3.0, 4.0]])
+    v = view(w)
+    loss = (v * v).sum()
+    w.data -= 1.0
+    with pytest.raises(GradientError, match="changed in place"):
+        loss.backward()
+
+
+def test_a_change_of_what_no_rule_needs_is_no_matter():
+    w = leaf([1.0, 2.0])
+    loss = (w + 1).sum()
+    in_place(w)
+    loss.backward()
+    assert w.grad.tolist() == [1.0, 1.0]
+
+
+# --- Modes -----------------------------------------------------------------------------------------------
+
+
+def test_no_grad_as_a_block_and_as_a_decorator():
+    x = leaf(1.0)
+
+    @te.no_grad()
+    def predict(depth=2):
+        assert not te.is_grad_enabled()
+        return x * 2 if depth == 0 else predict(depth - 1)
+
+    with te.no_grad():
+        assert not (x * 2).requires_grad
+        with te.enable_grad():
+            assert (x * 2).requires_grad
+            with te.no_grad():
+                assert not te.is_grad_enabled()
+        assert not te.is_grad_enabled()
+    assert not predict().requires_grad
+    assert te.is_grad_enabled()
+
+
+def test_modes_end_with_an_error_too():
+    x = leaf(1.0)
+    with pytest.raises(ZeroDivisionError), te.no_grad():
+        raise ZeroDivisionError
+    assert (x * 2).requires_grad
+    block = te.no_grad()
+    with block, block:
+        pass
+    assert te.is_grad_enabled()
+
+
+def test_each_thread_has_its_own_mode():
+    x = leaf(1.0)
+    inside, checked = threading.Event(), threading.Event()
+    results = {}
+
+    @te.no_grad()
+    def predict():
+        inside.set()
+        checked.wait(10)
+        results["predicting"] = (x * 2).requires_grad
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    inside.wait(10)
+    results["training"] = (x * 2).requires_grad
+    checked.set()
+    thread.join()
+    assert results == {"predicting": False, "training": True}
+
+
+def test_threads_differentiate_side_by_side():
+    results = {}
+
+    def work(i):
+        x = leaf(float(i))
+        for _ in range(50):
+            x.zero_grad()
+            (x * x * x).backward()
+        results[i] = x.grad.item()
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert results == {i: 3.0 * i * i for i in range(4)}
+
+
+# --- Refusals, in words ----------------------------------------------------------------------------------
+
+
+def test_what_has_no_gradient_is_refused():
+    x = leaf([1.0, 2.0])
+    with pytest.raises(GradientError, match=r"shape \(2,\).*single number.*\.sum\(\)"):
+        (x * 2).backward()
+    with pytest.raises(GradientError, match=r"doesn't require a gradient.*no_grad\(\).*detach\(\)"):
+        x.detach().sum().backward()
+    with pytest.raises(ShapeError, match=r"\(2,\).*\(3,\)"):
+        (x * 2).backward(np.ones(3))
+    with pytest.raises(DTypeError, match="expected a Tensor"):
+        te.backward([1.0])
+    with pytest.raises(GradientError, match="2 outputs but 1 gradients"):
+        te.backward([x * 1, x * 2], [np.ones(2)])
+
+
+def test_an_error_names_operation_shapes_module_and_line():
+    x, w = Tensor(np.ones((2, 3)), name="x"), leaf(np.ones((2, 4)), name="kernel")
+    context.module = "encoder/dense_1"
+    try:
+        with pytest.raises(ShapeError) as caught:
+            x @ w
+        y = w * w
+    finally:
+        context.module = ""
+    text = str(caught.value)
+    assert "matmul" in text
+    assert "(2, 3) float64 'x'" in text
+    assert "(2, 4) float64 'kernel'" in text
+    assert "in: encoder/dense_1" in text
+    assert "test_autograd_graph.py:" in text
+    assert "x @ w" in text
+    assert "x1.T @ x2" in text
+    in_place(w)
+    with pytest.raises(
+        GradientError, match=r"multiply in encoder/dense_1 \(line test_autograd_graph\.py:\d+\)"
+    ):
+        y.sum().backward()

@@ -1,0 +1,248 @@
+"""Tensor: what it is made of, how it converts, its operators, and NumPy's functions on it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+import tinygrad_edu as te
+from tinygrad_edu import Tensor
+from tinygrad_edu.errors import DTypeError, GradientError, ShapeError
+from tinygrad_edu.ops import ARRAY_FUNCTIONS, UFUNCS
+from tinygrad_edu.testing import arrays
+
+
+def leaf(values, **options):
+    return Tensor(np.array(values, np.float64), requires_grad=True, **options)
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype"),
+    [
+        (1.5, "float32"),
+        ([1.0, 2.0], "float32"),
+        ([1, 2], "int64"),
+        ([True], "bool"),
+        ([1, 2.5], "float32"),
+        (np.float64(2), "float64"),
+        (np.ones(2), "float64"),
+        (np.ones(2, np.float16), "float16"),
+        (np.ones(2, np.uint8), "uint8"),
+        ([], "float32"),
+    ],
+)
+def test_dtypes(data, dtype):
+    assert Tensor(data).dtype == dtype
+
+
+def test_an_array_is_shared_and_a_tensor_unwrapped():
+    a = np.ones(3)
+    t = Tensor(a)
+    assert t.data is a
+    assert t.numpy() is a
+    assert Tensor(t).data is a
+    assert Tensor(a, dtype="float32").dtype == np.float32
+
+
+@pytest.mark.parametrize("data", [1j, "a", ["a"], None, [[1], [1, 2]], np.array([object()])])
+def test_what_is_not_real_numbers_is_refused(data):
+    with pytest.raises(DTypeError):
+        Tensor(data)
+
+
+@pytest.mark.parametrize("data", [1, [True], np.arange(3)])
+def test_only_floats_may_require_a_gradient(data):
+    with pytest.raises(DTypeError, match=r"only floats have gradients.*1\.0 for 1"):
+        Tensor(data, requires_grad=True)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_plain_numbers_and_lists_do_not_widen_float32(dtype):
+    x = Tensor(np.ones(2, dtype), requires_grad=True)
+    for y in (
+        x + 1,
+        2.5 * x,
+        x / 3,
+        x**2,
+        2.0**x,
+        1 - x,
+        te.add(x, [1.0, 2.0]),
+        te.maximum(x, 0.5),
+        te.clip(x, 0, 1),
+    ):
+        assert y.dtype == dtype
+    assert (x * np.ones(2)).dtype == np.float64
+    assert (x + Tensor([1, 2], dtype="int64")).dtype == np.float64  # as NumPy promotes
+
+
+def test_lists_are_operands():
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    (x @ [[1.0, 2.0], [3.0, 4.0]] + [1, 2] * x ** [2.0, 1.0]).sum().backward()
+    np.testing.assert_allclose(x.grad.data, [[3 + 2, 7 + 2], [3 + 6, 7 + 2]])
+    with pytest.raises(DTypeError):
+        te.add(x, [[1.0], [2.0, 3.0]])
+
+
+@given(arrays())
+def test_conversions(a):
+    t = Tensor(a)
+    assert (t.shape, t.ndim, t.size, t.tolist()) == (a.shape, a.ndim, a.size, a.tolist())
+    np.testing.assert_array_equal(np.asarray(t), a)
+    if a.size == 1:
+        assert t.item() == a.item() == float(t)
+        assert int(t) == int(a.item())
+        assert bool(t) == bool(a)
+    else:
+        with pytest.raises(ShapeError, match="one element"):
+            t.item()
+    if a.ndim:
+        assert len(t) == len(a)
+        assert [row.tolist() for row in t] == a.tolist()
+    else:
+        with pytest.raises(DTypeError):
+            iter(t)
+
+
+def test_a_whole_number_tensor_is_an_index():
+    assert [10, 20, 30][Tensor(2)] == 30
+    assert {Tensor(1): 1}  # hashed by identity, since == compares elements
+
+
+def test_a_tensor_that_requires_a_gradient_does_not_turn_into_an_array_by_itself():
+    x = leaf([1.0, 2.0])
+    for convert in (np.asarray, np.array, lambda t: np.ones(2).dot(t), lambda t: np.fft.fft(t)):
+        with pytest.raises((GradientError, DTypeError), match="numpy"):
+            convert(x)
+    with te.no_grad():
+        assert np.asarray(x).tolist() == [1.0, 2.0]
+    assert np.asarray(x.detach()).tolist() == [1.0, 2.0]
+
+
+def test_operators():
+    a, b = leaf([4.0, 9.0]), leaf([2.0, 3.0])
+    x, y = a.data, b.data
+    for got, expected in [
+        (a + b, x + y), (a - b, x - y), (a * b, x * y), (a / b, x / y), (a**b, x**y), (a @ b, x @ y),
+        (-a, -x), (+a, x), (abs(-a), x), (1 + a, 1 + x), (1 - a, 1 - x), (2 * a, 2 * x), (1 / a, 1 / x),
+        (2**a, 2**x), (y + a, y + x), (y @ a, y @ x), (a == x, [True, True]), (a != x, [False, False]),
+        (a < 5, [True, False]), (a <= 4, [True, False]), (a > 5, [False, True]), (a >= 9, [False, True]),
+        (a.T if a.ndim == 2 else a[::-1], x[::-1]), (a.mean(), x.mean()), (a.reshape(2, 1).T, x[None]),
+        (a.reshape((1, 2)).mT, x[:, None]), (a.sqrt(), np.sqrt(x)), (a.transpose(), x), (a.max(), 9),
+        (a.reshape(np.int64(2)), x), (a.flatten(), x), (a.log().exp(), x), (a.clip(5), [5, 9]),
+    ]:  # fmt: skip
+        assert isinstance(got, Tensor)
+        np.testing.assert_allclose(got.data, expected, rtol=1e-12)
+
+
+def test_in_place_operators_update_a_leaf_under_no_grad():
+    w = leaf([1.0, 2.0])
+    same, view = w, w.data
+    with te.no_grad():
+        w -= 0.5 * Tensor([1.0, 1.0])
+        w *= 2
+        w += 1
+        w /= 2
+    assert w is same
+    assert w.requires_grad
+    assert w.is_leaf
+    assert w.tolist() == [1.0, 2.0]
+    assert view.tolist() == [1.0, 2.0]
+    with pytest.raises(GradientError, match=r"-= on a leaf.*no_grad"):
+        w -= 1
+    with te.no_grad(), pytest.raises(ShapeError):
+        w += np.ones((2, 2))
+
+
+def test_in_place_operators_elsewhere_bind_a_new_tensor():
+    x = leaf([1.0, 2.0])
+    y = z = x * 1
+    y *= 3
+    assert z.tolist() == [1.0, 2.0]
+    y.sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+    data = Tensor([1.0])
+    before = data
+    data += 1
+    assert before.tolist() == [1.0]
+
+
+def test_elements_are_not_assigned():
+    with pytest.raises(DTypeError, match=r"where\(mask, a, b\)"):
+        leaf([1.0, 2.0])[0] = 3.0
+
+
+def test_new_data_keeps_shape_and_dtype():
+    t = Tensor([1.0, 2.0])
+    t.data = np.array([3.0, 4.0])
+    assert t.dtype == np.float32
+    with pytest.raises(ShapeError, match="make a new Tensor"):
+        t.data = np.ones(3)
+
+
+# NumPy's functions, each with arguments that it can take.
+NUMPY_CALLS = {
+    "sum": lambda t: np.sum(t, axis=0),
+    "mean": lambda t: np.mean(t, axis=1, keepdims=True),
+    "max": np.max,
+    "min": lambda t: np.min(t, 0),
+    "amax": np.amax,
+    "amin": np.amin,
+    "argmax": lambda t: np.argmax(t, axis=1),
+    "argmin": np.argmin,
+    "reshape": lambda t: np.reshape(t, (4,)),
+    "clip": lambda t: np.clip(t, 0.5, 1.5),
+    "where": lambda t: np.where(np.eye(2, dtype=bool), t, 0.0),
+    "flip": lambda t: np.flip(t, 1),
+    "broadcast_to": lambda t: np.broadcast_to(t, (3, 2, 2)),
+    "concatenate": lambda t: np.concatenate([t, t], axis=1),
+    "stack": lambda t: np.stack([t, t], axis=2),
+    "transpose": np.transpose,
+    "expand_dims": lambda t: np.expand_dims(t, 1),
+    "squeeze": lambda t: np.squeeze(t[None], 0),
+    "shape": np.shape,
+    "ndim": np.ndim,
+    "size": np.size,
+}
+
+
+def test_every_numpy_function_that_is_known_has_a_call_here():
+    assert set(NUMPY_CALLS) == set(ARRAY_FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", sorted(NUMPY_CALLS))
+def test_numpy_functions_are_recorded(name):
+    x = leaf([[0.2, 1.7], [1.1, 0.4]])
+    got, expected = NUMPY_CALLS[name](x), NUMPY_CALLS[name](x.data)
+    if not isinstance(expected, np.ndarray | np.floating):
+        np.testing.assert_array_equal(got if not isinstance(got, Tensor) else got.data, expected)
+        return
+    np.testing.assert_allclose(got.data, expected)
+    assert got.requires_grad == (expected.dtype.kind == "f")
+
+
+@pytest.mark.parametrize("name", sorted(UFUNCS))
+def test_ufuncs_are_recorded(name):
+    ufunc = getattr(np, name)
+    x = leaf([[0.2, 1.7], [1.1, 0.4]])
+    others = [np.array([[1.5, 0.5], [0.3, 0.7]])] * (ufunc.nin - 1)
+    got, expected = ufunc(x, *others), ufunc(x.data, *others)
+    np.testing.assert_allclose(got.data, expected)
+    assert got.requires_grad == (expected.dtype.kind == "f" and name != "sign")
+
+
+def test_unknown_numpy_functions_are_refused_with_the_known_ones():
+    x = leaf([1.0, 2.0])
+    for refused in (
+        lambda: np.arctan(x),
+        lambda: np.linalg.norm(x),
+        lambda: np.add.reduce(x),
+        lambda: np.add(x, 1, out=np.zeros(2)),
+    ):
+        with pytest.raises(DTypeError, match=r"can't be recorded on a Tensor.*Known: "):
+            refused()
+
+
+def test_repr():
+    assert repr(Tensor([1.0, 2.0])) == "Tensor([1., 2.])"
+    assert repr(leaf([1.0], name="w")) == "Tensor([1.], dtype=float64, requires_grad=True, name='w')"
+    assert repr(leaf([1.0]) * 2) == "Tensor([2.], dtype=float64, fn=<multiply>)"
+    assert len(repr(Tensor(np.zeros(100_000)))) < 200
