@@ -246,3 +246,24 @@ def test_repr():
     assert repr(leaf([1.0], name="w")) == "Tensor([1.], dtype=float64, requires_grad=True, name='w')"
     assert repr(leaf([1.0]) * 2) == "Tensor([2.], dtype=float64, fn=<multiply>)"
     assert len(repr(Tensor(np.zeros(100_000)))) < 200
+
+
+def test_more_operators_in_place_and_the_bare_decorator():
+    w = Tensor([[2.0, 0.0], [0.0, 3.0]], requires_grad=True)
+    same = w
+    with te.no_grad():
+        w **= 2
+        w @= np.eye(2)
+    assert w is same
+    assert w.tolist() == [[4.0, 0.0], [0.0, 9.0]]
+
+    @te.no_grad
+    def double(x):
+        return x * 2
+
+    assert not double(w).requires_grad
+
+
+def test_an_index_out_of_range_says_what_was_indexed():
+    with pytest.raises(te.TinygradEduError, match=r"(?s)index 5 is out of bounds.*x \(3,\) float32"):
+        Tensor([1.0, 2.0, 3.0])[5]

@@ -18,8 +18,9 @@ import pytest
 
 from tinygrad_edu import data
 from tinygrad_edu.data import images
-from tinygrad_edu.data.files import RemoteFile, cache_folder, find_set, writing
+from tinygrad_edu.data.files import RemoteFile, cache_folder, find_set
 from tinygrad_edu.errors import DataError, FileError
+from tinygrad_edu.files import writing
 
 REAL = os.environ.get("TINYGRAD_EDU_DATA")
 NAMES = [file.name for file in images._MNIST_FILES]

@@ -194,19 +194,3 @@ def test_a_path_that_is_a_file(tmp_path):
     with pytest.raises(FileError, match="can't write"):
         model.save(tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path):
-    from tinygrad_edu.nn.saving import write_whole
-
-    target = tmp_path / "x.txt"
-    target.write_text("old")
-
-    def half(path):
-        path.write_text("ha")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(FileError, match="No space left"):
-        write_whole(target, half)
-    assert target.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["x.txt"]

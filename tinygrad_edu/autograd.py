@@ -268,7 +268,9 @@ def _run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -
                 )
             args.append(value)
         elif kind == "extra":
-            args.append(saved[key])
+            extra = saved[key]
+            floats = isinstance(extra, np.ndarray | np.floating) and extra.dtype.kind == "f"
+            args.append(None if create_graph and floats else extra)
         elif kind == "param":
             args.append(node.params[key] if key in node.params else _default(node, key))
         elif kind == "shape":

@@ -218,7 +218,7 @@ def build(name: str, input_shape: tuple[int, ...], classes: int) -> Any:
 def write_results(model: Any, history: Any, x: Any, y: Any, result: str, out: Path) -> None:
     """Leave the trained model, the history, the pictures and the summary in a folder."""
     from . import viz
-    from .nn.saving import write_whole
+    from .files import writing
     from .nn.summary import summarize
 
     model.save(out)
@@ -229,12 +229,14 @@ def write_results(model: Any, history: Any, x: Any, y: Any, result: str, out: Pa
         writer.writerow(["epoch", *names])
         for i, epoch in enumerate(history.epoch):
             writer.writerow([epoch + 1, *(f"{history.history[name][i]:.6g}" for name in names)])
-        write_whole(out / "history.csv", lambda path: path.write_text(text.getvalue(), encoding="utf-8"))
+        with writing(out / "history.csv") as file:
+            file.write(text.getvalue().encode())
         viz.plot_history(history, out / "loss.png")
     loss = model.loss(y, model(x))
     viz.graph(loss).save(out / "graph.svg")
     summary = f"{summarize(model)}\n\n{result}\n"
-    write_whole(out / "summary.txt", lambda path: path.write_text(summary, encoding="utf-8"))
+    with writing(out / "summary.txt") as file:
+        file.write(summary.encode())
 
 
 def _check_writable(folder: Path) -> None:

@@ -84,9 +84,12 @@ class _Recording(ContextDecorator):
     """Switch the tape on or off for a block (``with no_grad():``) or a function (``@no_grad()``)."""
 
     value: bool
+    _before: list[bool]
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        self = super().__new__(cls)
+        self._before = []
+        return self if function is None else self(function)  # `@no_grad` does as `@no_grad()`
 
     def _recreate_cm(self) -> Self:
         return type(self)()  # a decorated function may run in several threads: to each call its own

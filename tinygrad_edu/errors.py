@@ -13,6 +13,7 @@ __all__ = [
     "DataError",
     "FileError",
     "GradientError",
+    "IndexingError",
     "ShapeError",
     "TinygradEduError",
     "unknown_name",
@@ -25,6 +26,10 @@ class TinygradEduError(Exception):
 
 class ShapeError(TinygradEduError, ValueError):
     """Shapes that don't fit one another or the operation."""
+
+
+class IndexingError(TinygradEduError, IndexError):
+    """An index that is out of range, or of a kind that a tensor can't be indexed with."""
 
 
 class DTypeError(TinygradEduError, TypeError):

@@ -25,6 +25,9 @@ An operation is a class with two static methods::
 a name in ``extras``  something more that ``forward`` returned after its result, for ``backward``
 ====================  =====================================================================
 
+An extra of floats is None where the rule runs on Tensors: it has no place in the graph, and used as a
+constant it would make the second derivative wrong. There the rule computes it again from an input.
+
 The rule is written with the engine's own functions and operators, which take arrays and Tensors alike.
 On arrays it is the fast path. For a gradient of a gradient the same rule runs on Tensors and is itself
 recorded, so one definition serves every order.
@@ -39,7 +42,7 @@ import numpy as np
 
 from . import tensor as _tensor
 from .context import Where, context, source_line, user_line
-from .errors import DTypeError, GradientError, ShapeError, TinygradEduError
+from .errors import DTypeError, GradientError, IndexingError, ShapeError, TinygradEduError
 
 __all__ = ["Function", "Node", "Part", "shape_of"]
 
@@ -204,7 +207,7 @@ class Function:
         if isinstance(error, TinygradEduError):
             kind = type(error)
         elif isinstance(error, IndexError) and not isinstance(error, ValueError):  # NumPy's AxisError is both
-            kind = IndexError  # iteration over a Tensor ends by it, as over any sequence
+            kind = IndexingError
         else:
             kind = DTypeError if isinstance(error, TypeError) else ShapeError
         raise kind("\n".join(lines)) from error

@@ -306,6 +306,12 @@ class Tensor:
     def __itruediv__(self, other: Any) -> "Tensor":
         return self._in_place("/=", self / other)
 
+    def __ipow__(self, other: Any) -> "Tensor":
+        return self._in_place("**=", self**other)
+
+    def __imatmul__(self, other: Any) -> "Tensor":
+        return self._in_place("@=", self @ other)
+
     def _in_place(self, operator: str, result: "Tensor") -> "Tensor":
         """Let ``w -= rate * w.grad`` update a parameter under ``no_grad``; elsewhere bind a new tensor."""
         if not (self.requires_grad and self.node is None):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from tinygrad_edu.errors import FileError
+from tinygrad_edu.files import writing
 
 __all__ = [
     "GZIP",
@@ -23,7 +24,6 @@ __all__ = [
     "find_set",
     "read_bounded",
     "user_folder",
-    "writing",
 ]
 
 GZIP = b"\x1f\x8b"  # the first two bytes of every gzip file
@@ -124,21 +124,6 @@ def read_bounded(stream: Readable, limit: int) -> bytearray:
     while chunk := stream.read(min(1 << 18, limit + 1 - len(content))):
         content += chunk
     return content
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing that gets its name only when it is whole; a failure leaves nothing behind."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-        part.replace(path)
-    except OSError as error:
-        raise FileError(f"can't write {path}: {error}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def fetch(file: RemoteFile, mirrors: Sequence[str], folder: Path) -> Path:

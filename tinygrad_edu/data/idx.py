@@ -26,8 +26,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_edu.data.files import GZIP, Readable, read_bounded, writing
+from tinygrad_edu.data.files import GZIP, Readable, read_bounded
 from tinygrad_edu.errors import DTypeError, FileError, ShapeError
+from tinygrad_edu.files import writing
 
 __all__ = ["read_idx", "write_idx"]
 

@@ -5,9 +5,6 @@ make the reader run anything, so a model from a stranger is safe to open.
 """
 
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, FileError, ShapeError
+from ..files import writing
 from . import losses, optimizers
 from .module import build_module, describe_module
 from .training import Model
 
-__all__ = ["load_model", "read_arrays", "save_model", "write_arrays", "write_whole"]
+__all__ = ["load_model", "read_arrays", "save_model", "write_arrays"]
 
 FORMAT = "tinygrad_edu model"
 VERSION = 1
@@ -51,7 +49,8 @@ def save_model(model: Model, folder: Any) -> None:
     write_arrays(folder / "weights.safetensors", model.state_dict())
     if optimizer is not None and optimizer.params:
         write_arrays(folder / "optimizer.safetensors", optimizer.state_dict())
-    write_whole(folder / "model.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    with writing(folder / "model.json") as file:
+        file.write(f"{text}\n".encode())
 
 
 def load_model(folder: Any) -> Model:
@@ -96,10 +95,11 @@ def load_model(folder: Any) -> Model:
 
 def write_arrays(path: Any, arrays: dict[str, NDArray[Any]]) -> None:
     """Write arrays by name to a safetensors file, whole or not at all; raises FileError if it can't."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     contiguous = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
-    write_whole(path, lambda temporary: save_file(contiguous, temporary))
+    with writing(made(path)) as file:
+        file.write(save(contiguous))
 
 
 def read_arrays(path: Any) -> dict[str, NDArray[Any]]:
@@ -116,33 +116,14 @@ def read_arrays(path: Any) -> dict[str, NDArray[Any]]:
         raise FileError(f"{path} isn't a whole safetensors file: {error}") from error
 
 
-def write_whole(path: Any, write: Callable[[Path], Any]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then give it that name.
-
-    So whoever opens ``path`` finds the old file or the new one, never half of it. Makes the folder if need
-    be; raises FileError, and leaves nothing behind, if it can't.
-    """
-    path = Path(path)
-    temporary: Path | None = None
+def made(path: Any) -> Path:
+    """Return a path after making the folder that it lies in; raises FileError if it can't."""
+    target = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        write(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp lets nobody else read
-        os.replace(temporary, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FileError(f"can't write {path}: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        raise FileError(f"can't write {target}: {error.strerror or error}") from error
+    return target
 
 
 def _read_json(path: Path) -> Any:

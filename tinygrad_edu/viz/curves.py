@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.data.files import writing
 from tinygrad_edu.errors import ArgumentError, DataError, DTypeError
+from tinygrad_edu.files import writing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
