@@ -1,0 +1,33 @@
+"""Pictures: the computation graph of a tensor, curves of a training, and the console that watches it.
+
+Nothing is imported before it is used: a program that draws nothing pays nothing for it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .computation_graph import Graph as Graph
+    from .computation_graph import graph as graph
+    from .console import Console as Console
+    from .curves import plot_history as plot_history
+
+# A file must not be called as what it exports: its import would put the module in the function's place.
+_HOMES = {
+    "Console": "console",
+    "Graph": "computation_graph",
+    "graph": "computation_graph",
+    "plot_history": "curves",
+}
+
+__all__ = ["Console", "Graph", "graph", "plot_history"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
