@@ -318,6 +318,8 @@ def test_odd_names():
     names = {
         'a<b> & "c"': 'a<b> & "c"',
         "&lt;\\N\\n%": "&lt;\\N\\n%",
+        "\\": "\\",
+        "\\G\\\\E\\x": "\\G\\\\E\\x",
         "two\nlines": r"two\nlines",
         "bell\x07": r"bell\x07",
         "x" * 60: "x" * 39 + "…",
@@ -523,3 +525,18 @@ def test_importing_viz_imports_nothing_heavy():
     assert callable(viz.graph)
     with pytest.raises(AttributeError, match="nothing"):
         viz.nothing  # noqa: B018
+
+
+def test_text_is_centred_and_keeps_to_its_box_in_any_font():
+    w = te.Tensor(np.ones((2, 3)), requires_grad=True, name="a weight with quite a long name")
+    root = ET.fromstring(viz.graph(te.tanh(te.Tensor(np.ones((4, 2)), name="x") @ w)).svg)
+    checked = 0
+    for group in root.iter(f"{SVG}g"):
+        if group.get("class", "").startswith("node"):
+            left, _, right, _ = extent(group)
+            for line in group.iter(f"{SVG}text"):
+                assert line.get("text-anchor") == "middle"
+                assert float(line.get("x")) == pytest.approx((left + right) / 2, abs=0.1)
+                assert float(line.get("textLength")) < right - left
+                checked += 1
+    assert checked == 2 + 3 + 2 + 2

@@ -35,7 +35,7 @@ context = _Context()
 
 
 def anchor(function: F) -> F:
-    """Mark a function of ours that sets ``context.where``: the search for the user's line ends there."""
+    """Mark a function of ours where the search for the user's line ends: it is ``context.where`` then."""
     _anchors.add(id(function.__code__))
     return function
 

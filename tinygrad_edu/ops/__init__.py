@@ -7,9 +7,20 @@ full speed.
 
 from typing import Any
 
-from . import arithmetic, classification, convolution, elementwise, linalg, pooling, reduction, shape
+from . import (
+    arithmetic,
+    classification,
+    comparison,
+    convolution,
+    elementwise,
+    linalg,
+    pooling,
+    reduction,
+    shape,
+)
 from .arithmetic import *
 from .classification import *
+from .comparison import *
 from .convolution import *
 from .elementwise import *
 from .linalg import *
@@ -21,6 +32,7 @@ from .shape import *
 __all__ = ["ARRAY_FUNCTIONS", "OPERATIONS", "UFUNCS"]
 __all__ += arithmetic.__all__
 __all__ += classification.__all__
+__all__ += comparison.__all__
 __all__ += convolution.__all__
 __all__ += elementwise.__all__
 __all__ += linalg.__all__

@@ -138,11 +138,12 @@ def _label(box: "Box") -> str:
 
 
 def _arrow_label(shape: str, direction: str) -> str:
+    lines = ("broadcast", f"to {shape}")
     if direction == "TB":
-        return f"  broadcast to  \\n  {shape}  "
+        return "".join(f"  {line}  \\n" for line in lines)
     # Graphviz centres a label on an upright arrow: room to the left puts the text beside it instead.
-    room = " " * (3 * max(len(shape), 12))
-    return f"{room}broadcast to\\l{room}{shape}\\l"
+    room = " " * (3 * max(map(len, lines)))
+    return "".join(f"{room}{line}\\l" for line in lines)
 
 
 def _attributes(box: "Box") -> dict[str, str]:
@@ -163,11 +164,12 @@ def _html(text: str) -> str:
     """Write a text for one of Graphviz' HTML-like labels, which read \\N and the like too; cut a long one."""
     text = _plain(text)
     text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-    return escape(text).replace("\\", "\\\\")
+    return escape(text).replace("\\", "\\" * 2)
 
 
 def _tooltip(text: str) -> str:
-    return "\n".join(escape(_plain(line)).replace("\\", "\\\\") for line in text.split("\n"))
+    # Graphviz goes through tooltips twice in search of \N and the like.
+    return "\n".join(escape(_plain(line)).replace("\\", "\\" * 4) for line in text.split("\n"))
 
 
 def draw(graph: "Graph", form: str) -> bytes:
@@ -180,8 +182,8 @@ def draw(graph: "Graph", form: str) -> bytes:
     """
     programs = [program for program in (shutil.which("dot"), _wheel_program()) if program]
     failures = []
-    # Graphviz gives up on one in some hundred graphs with tangled frames ("trouble in init_rank"); drawn
-    # plainly, they all came out.
+    # Graphviz fails on a few in a thousand graphs with tangled frames ("trouble in init_rank"); drawn plainly
+    # they come out.
     for plain, program in product((False, True), programs):
         source = dot_source(graph, plain=plain)
         command = [program, f"-T{form}"]
@@ -195,7 +197,7 @@ def draw(graph: "Graph", form: str) -> bytes:
             failures.append(f"{program} can't be started: {error}")
             continue
         if done.returncode == 0 and done.stdout:
-            return done.stdout
+            return _fit_text(done.stdout.decode()).encode() if form == "svg" else done.stdout
         said = done.stderr.decode(errors="replace").strip()
         failures.append(f"{program} ended with code {done.returncode}: {said}")
     raise FileError(
@@ -204,6 +206,33 @@ def draw(graph: "Graph", form: str) -> bytes:
         "and graph.save('graph.dot') work without it"
         + "".join(f"\n  tried: {failure}" for failure in failures)
     )
+
+
+def _fit_text(svg: str) -> str:
+    """Make each line of a box as wide as the layout took it to be, and centre it.
+
+    Graphviz measures text in Helvetica. Another font in the viewer would run over the box's edge; with
+    ``textLength`` a viewer squeezes or stretches it to the width that was measured.
+    """
+
+    def box(match: re.Match[str]) -> str:
+        group = match[0]
+        outline = re.search(r' (?:d|points)="([^"]*)"', group)
+        if outline is None:
+            return group
+        xs = [float(x) for x in re.findall(r"(-?[\d.]+),", outline[1])]
+        middle = (min(xs) + max(xs)) / 2
+
+        def line(text: re.Match[str]) -> str:
+            width = 2 * (middle - float(text[1]))
+            if width <= 0:
+                return text[0]
+            fitted = f'textLength="{width:.2f}" lengthAdjust="spacingAndGlyphs"'
+            return f'text-anchor="middle" x="{middle:.2f}" {fitted}'
+
+        return re.sub(r'text-anchor="start" x="(-?[\d.]+)"', line, group)
+
+    return re.sub(r'<g id="n\d+" class="node.*?</g>\n</g>', box, svg, flags=re.DOTALL)
 
 
 def _wheel_program() -> str | None:

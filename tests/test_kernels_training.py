@@ -1,0 +1,135 @@
+"""The fused softmax loss and the optimizer steps against their plain NumPy twins."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_cases import DTYPES, arrays, assert_same, given_out, unhurried
+
+from tinygrad_edu import kernels
+from tinygrad_edu.errors import DataError, DTypeError, ShapeError
+from tinygrad_edu.kernels import reference
+
+
+@st.composite
+def classifications(draw, special=False):
+    shape = draw(st.tuples(st.integers(0, 6), st.sampled_from([1, 2, 3, 10, 63, 64, 65, 200])))
+    dtype = draw(DTYPES)
+    logits = draw(arrays(shape, dtype, special)) * draw(st.sampled_from([1, 100, 1e4]))
+    integers = st.sampled_from([np.int64, np.int32, np.uint8])
+    labels = np.random.default_rng(draw(st.integers(0, 99))).integers(shape[1], size=shape[0])
+    return logits.astype(dtype), labels.astype(draw(integers)), draw(arrays(shape[:1], dtype, special))
+
+
+@pytest.mark.parametrize("special", [False, True])
+@given(data=st.data())
+@unhurried
+def test_softmax_cross_entropy_agrees_with_its_twin(special, data):
+    logits, labels, g = data.draw(classifications(special))
+    with np.errstate(all="ignore"):
+        want, want_p = reference.softmax_cross_entropy(logits, labels)
+        losses, p = kernels.softmax_cross_entropy(logits, labels)
+        assert_same(losses, want, 10)
+        assert_same(p, want_p, 10)
+        assert_same(kernels.softmax(logits), want_p, 10)
+        assert_same(
+            kernels.softmax_cross_entropy_grad(g, p, labels),
+            reference.softmax_cross_entropy_grad(g, p, labels),
+        )
+
+
+@given(classifications(), st.data())
+@unhurried
+def test_softmax_cross_entropy_fills_and_returns_out(case, data):
+    logits, labels, g = case
+    want, want_p = kernels.softmax_cross_entropy(logits, labels)
+    out = given_out(data.draw, want.shape, logits.dtype)
+    p = given_out(data.draw, want_p.shape, logits.dtype)
+    results = kernels.softmax_cross_entropy(logits, labels, out=out, probabilities=p)
+    assert results[0] is out
+    assert results[1] is p
+    assert np.array_equal(out, want)
+    assert np.array_equal(p, want_p)
+    gradient = kernels.softmax_cross_entropy_grad(g, want_p, labels)
+    assert kernels.softmax_cross_entropy_grad(g, p, labels, out=p) is p  # in place
+    assert np.array_equal(p, gradient)
+    in_place = logits.copy()
+    assert kernels.softmax_cross_entropy(in_place, labels, probabilities=in_place)[1] is in_place
+    assert_same(in_place, want_p)
+    in_place = logits.copy()
+    assert kernels.softmax(in_place, out=in_place) is in_place
+    assert_same(in_place, want_p)
+
+
+def test_huge_logits_neither_overflow_nor_lose_the_loss():
+    logits = np.array([[1e4, 0, -1e4]], np.float32)
+    for label, loss in enumerate([0, 1e4, 2e4]):
+        losses, p = kernels.softmax_cross_entropy(logits, np.array([label]))
+        assert losses[0] == loss
+        assert p.tolist() == [[1, 0, 0]]
+
+
+def test_losses_refuse_wrong_labels():
+    logits = np.zeros((2, 3), np.float32)
+    for wrong in ([0, 3], [-1, 0]):
+        with pytest.raises(DataError, match=r"0\.\.2"):
+            kernels.softmax_cross_entropy(logits, np.array(wrong))
+        with pytest.raises(DataError, match=r"0\.\.2"):
+            kernels.softmax_cross_entropy_grad(np.ones(2, np.float32), logits, np.array(wrong))
+    with pytest.raises(ShapeError, match="one for each row"):
+        kernels.softmax_cross_entropy(logits, np.array([0]))
+    with pytest.raises(DTypeError, match="float64"):
+        kernels.softmax_cross_entropy(logits, np.zeros(2))
+    with pytest.raises(ShapeError, match="one number for each row"):
+        kernels.softmax_cross_entropy_grad(np.ones(3, np.float32), logits, np.array([0, 1]))
+    with pytest.raises(ShapeError, match="at least one class"):
+        kernels.softmax(logits[:, :0])
+
+
+# --- Optimizers -------------------------------------------------------------------------------------------
+
+
+@st.composite
+def parameters(draw, count, special=False):
+    """So many arrays like one parameter, the second (its gradient) in any layout."""
+    shape = tuple(draw(st.lists(st.integers(0, 7), max_size=3)))
+    dtype = draw(DTYPES)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    made = [np.asarray(rng.normal(size=shape), dtype) for _ in range(count)]
+    if shape:
+        made[1] = draw(arrays(shape, dtype, special))
+    return made
+
+
+@pytest.mark.parametrize("special", [False, True])
+@given(data=st.data())
+@unhurried
+def test_optimizer_steps_agree_with_their_twins(special, data):
+    p, g, m, v = data.draw(parameters(4, special))
+    np.abs(v, out=v)
+    lr, momentum, t = data.draw(st.tuples(st.floats(0, 1), st.floats(0, 0.99), st.integers(1, 1000)))
+    for name, state, settings_ in (
+        ("sgd", (None,), (lr,)),
+        ("sgd", (m,), (lr, momentum)),
+        ("sgd", (m,), (lr, momentum, True)),
+        ("adam", (m, v), (lr, 0.9, 0.999, 1e-7, t)),
+    ):
+        got, want = [[a if a is None else a.copy() for a in (p, *state)] for _ in range(2)]
+        with np.errstate(all="ignore"):
+            assert getattr(kernels, name)(got[0], g, *got[1:], *settings_) is None
+            getattr(reference, name)(want[0], g, *want[1:], *settings_)
+        for a, b in zip(got, want, strict=True):
+            if a is not None:
+                assert_same(a, b)
+
+
+def test_optimizers_refuse_arrays_that_they_could_not_change_in_place():
+    p = np.zeros((3, 4), np.float32)
+    with pytest.raises(ShapeError, match="contiguous"):
+        kernels.sgd(p.T, p.T, None, 0.1)
+    with pytest.raises(ShapeError, match="shape"):
+        kernels.sgd(p, p[:2], None, 0.1)
+    with pytest.raises(DTypeError, match="float64"):
+        kernels.adam(p, p, p.astype(np.float64), p.copy(), 0.1, 0.9, 0.999, 1e-7, 1)
+    with pytest.raises(DTypeError, match="int64"):
+        kernels.sgd(np.zeros(3, np.int64), np.zeros(3), None, 0.1)
