@@ -456,3 +456,12 @@ def test_an_error_names_operation_shapes_module_and_line():
         GradientError, match=r"multiply in encoder/dense_1 \(line test_autograd_graph\.py:\d+\)"
     ):
         y.sum().backward()
+
+
+def test_a_freed_graph_still_knows_that_two_operations_had_one_input():
+    x, w = Tensor([1.0, 2.0], name="x"), leaf([3.0, 4.0])
+    y = (x * w + x).sum()
+    y.backward()
+    add = y.node.inputs[0]
+    assert add.inputs[1] is add.inputs[0].inputs[0]
+    assert (add.inputs[1].name, add.inputs[1].shape) == ("x", (2,))

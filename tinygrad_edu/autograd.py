@@ -182,6 +182,7 @@ def _sweep(
     queue: list[int] = []  # of negated orders: heappop gives the newest
     flowing: dict[int, Any] = {}  # gradient that has arrived so far, by the node's id
     found: dict[int, tuple[Any, Any]] = {}
+    constants: dict[int, Constant] = {}
 
     def arrive(x: Any, g: Any) -> None:
         key = id(x)
@@ -227,7 +228,7 @@ def _sweep(
                     dx = dx.copy()
                 arrive(x, dx)
         if not retain:
-            _free(node)
+            _free(node, constants)
     return found
 
 
@@ -360,20 +361,20 @@ class Constant:
         self.shape, self.dtype, self.name = x.shape, x.dtype, getattr(x, "name", None)
 
 
-def _free(node: Node) -> None:
-    """Let go of the arrays, so that memory falls while the walk goes on, and of the data batch."""
+def _free(node: Node, constants: dict[int, Constant]) -> None:
+    """Let go of the arrays, so that memory falls while the walk goes on, and of the data batch.
+
+    ``constants`` has what the walk has replaced so far, by id: an input of two operations stays one thing.
+    """
     node.saved = None
-    for x in node.inputs:
-        if isinstance(x, np.ndarray) or (isinstance(x, Tensor) and not x.requires_grad):
-            node.inputs = tuple(
-                [
-                    Constant(x)
-                    if isinstance(x, np.ndarray) or (isinstance(x, Tensor) and not x.requires_grad)
-                    else x
-                    for x in node.inputs
-                ]
-            )
-            return
+    if any(_is_constant(x) for x in node.inputs):
+        node.inputs = tuple(
+            [constants.setdefault(id(x), Constant(x)) if _is_constant(x) else x for x in node.inputs]
+        )
+
+
+def _is_constant(x: Any) -> bool:
+    return isinstance(x, np.ndarray) or (isinstance(x, Tensor) and not x.requires_grad)
 
 
 def _leading_to(targets: set[int], starts: list[Any]) -> set[int]:

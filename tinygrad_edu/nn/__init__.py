@@ -6,12 +6,10 @@
 40630
 """
 
-from . import activations, callbacks, functional, initializers, layers, losses, metrics, optimizers
+from . import activations, callbacks, functional, initializers, layers, losses, metrics, models, optimizers
 from .layers import *
+from .models import Model, Sequential, load_model
 from .module import Module, Parameter
-from .saving import load_model
-from .sequential import Sequential
-from .training import Model
 
 __all__ = [
     "Model",
@@ -26,6 +24,7 @@ __all__ = [
     "load_model",
     "losses",
     "metrics",
+    "models",
     "optimizers",
     *layers.__all__,
 ]
