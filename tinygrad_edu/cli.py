@@ -146,11 +146,12 @@ def run(
     arguments = {} if lr is None else {"learning_rate": lr}
     optimizer = nn.optimizers.get({"class": optimizer_name, "config": arguments})
     model.compile(optimizer, nn.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
-    console.print(  # unwrapped: in a log one line stays one line
+    console.print(
         f"[bold]{model.name}[/] on {data_set}: {len(x_train):,} images to learn from, "
         + (f"{len(validation[0]):,} to choose the best epoch, " if validation else "")
-        + f"{len(x_test):,} to test; {model.count_params():,} parameters, {optimizer}",
-        soft_wrap=True,
+        + f"{len(x_test):,} to test\n"
+        + f"{model.count_params():,} parameters; {optimizer_name}, learning rate {optimizer.learning_rate:g}",
+        soft_wrap=True,  # in a log one line stays one line
     )
     best = nn.callbacks.BestWeights()
     started = time.perf_counter()
