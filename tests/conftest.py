@@ -5,6 +5,7 @@ Choose with ``--hypothesis-profile=thorough`` or the variable HYPOTHESIS_PROFILE
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 EXAMPLES = 10
@@ -16,3 +17,9 @@ slow_start = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, 
 settings.register_profile("default", max_examples=EXAMPLES, derandomize=True, database=None, **slow_start)
 settings.register_profile("thorough", max_examples=20 * EXAMPLES, print_blob=True, **slow_start)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture
+def no_system_dot(monkeypatch):
+    """Draw with graphviz-pure, found as pip noted it, whatever else is installed on this machine."""
+    monkeypatch.setenv("PATH", "")

@@ -1,111 +1,22 @@
 """The picture of a computation: it shows the whole tape, once, legibly, wherever it is drawn."""
 
-import shutil
-import stat
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from graph_cases import SVG, TITLE, computations, drawn, extent, inside, leaf, mlp_loss, size, tape
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_edu as te
-from tinygrad_edu import nn, viz
-from tinygrad_edu.context import context
-from tinygrad_edu.errors import ArgumentError, DTypeError, FileError
-from tinygrad_edu.function import Function, Node
+from tinygrad_edu import viz
+from tinygrad_edu.errors import ArgumentError, DTypeError
+from tinygrad_edu.function import Function
 from tinygrad_edu.viz import render
 
-SVG = "{http://www.w3.org/2000/svg}"
-TITLE = "{http://www.w3.org/1999/xlink}title"
-
-
-@pytest.fixture(autouse=True)
-def _no_system_dot(monkeypatch):
-    """Draw with graphviz-pure, found as pip noted it, whatever else is installed on this machine."""
-    monkeypatch.setenv("PATH", "")
-
-
-def leaf(*shape, name=None):
-    return te.Tensor(np.ones(shape, "f4"), requires_grad=True, name=name)
-
-
-def inside(module, function, *args):
-    before = context.module
-    context.module = module
-    try:
-        return function(*args)
-    finally:
-        context.module = before
-
-
-def mlp_loss():
-    te.seed(0)
-    layers = [nn.Input((784,)), nn.Dense(64, activation="relu"), nn.Dense(10)]
-    model = nn.Sequential(layers, name="mlp")
-    x = te.Tensor(np.ones((8, 784), "f4"), name="images")
-    loss = te.softmax_cross_entropy(model(x), np.arange(8)).mean()
-    loss.name = "loss"
-    return loss
-
-
-def drawn(svg):
-    """Read an SVG: {id: lines of text} of the nodes, the same of the edges, and the frames."""
-    nodes, edges, frames = {}, {}, {}
-    for g in ET.fromstring(svg).iter(f"{SVG}g"):
-        kinds = g.get("class", "").split()
-        text = [t.text.replace("\xa0", " ") for t in g.iter(f"{SVG}text")]
-        for kind, found in (("node", nodes), ("edge", edges)):
-            if kind in kinds:
-                assert g.get("id") not in found
-                found[g.get("id")] = text
-        if "cluster" in kinds:
-            frames[g.find(f"{SVG}title").text] = g
-    return nodes, edges, frames
-
-
-def extent(g):
-    """The rectangle around the outline in an SVG group: left, top, right, bottom."""
-    outline = next(e for e in g.iter() if e.tag in (f"{SVG}polygon", f"{SVG}path"))
-    text = outline.get("points") or outline.get("d")
-    for letter in "MCLZ":
-        text = text.replace(letter, " ")
-    points = np.array([pair.split(",") for pair in text.split()], float)
-    return (*points.min(0), *points.max(0))
-
-
-def tape(*results):
-    """Walk the tape without the code under test: all operations, and what else went into them."""
-    nodes, leaves, todo = {}, {}, [t.node for t in results if t.node is not None]
-    arrows = 0
-    while todo:
-        node = todo.pop()
-        if id(node) not in nodes:
-            nodes[id(node)] = node
-            arrows += len(node.inputs)
-            for x in node.inputs:
-                if isinstance(x, Node):
-                    todo.append(x)
-                else:
-                    leaves[len(leaves) if isinstance(x, int | float) else id(x)] = x
-    return list(nodes.values()), leaves, arrows
-
-
-@st.composite
-def computations(draw):
-    """A random graph: things used twice, numbers, broadcasting, nested modules, one or two results."""
-    pool = [leaf(3, name="a"), leaf(1, name="b"), np.ones(3, "f4"), te.Tensor(np.ones((2, 3), "f4"))]
-    modules = draw(st.lists(st.sampled_from(["", "m", "m/n", "m/n/o", "p", "p/n"]), max_size=15))
-    for module in ["", *modules]:
-        made = pool[0] if len(pool) == 4 else pool[-1]
-        other = draw(st.sampled_from([*pool, 2.0]))
-        operation = draw(st.sampled_from([te.add, te.multiply, te.subtract, lambda x, _: te.tanh(x)]))
-        pool.append(inside(module, operation, made, other))
-    return draw(st.sampled_from([pool[-1:], pool[-2:]]))
+pytestmark = pytest.mark.usefixtures("no_system_dot")
 
 
 # -- what is in the picture --------------------------------------------------------------------------------
@@ -399,11 +310,6 @@ def test_the_same_computation_gives_the_same_picture():
     assert first.png == second.png
 
 
-def size(png):
-    assert png[:8] == b"\x89PNG\r\n\x1a\n"
-    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
-
-
 def test_png_has_a_slides_resolution_and_a_bounded_size():
     width, height = size(viz.graph(mlp_loss()).png)
     assert 500 < width < 4000
@@ -421,110 +327,6 @@ def test_png_spells_out_what_the_fonts_lack():
     assert spelled("Größe β Ж → ≤ 'a'\t\n") == "Größe β Ж → ≤ 'a'\t\n"
     assert spelled("漢🙂") == "[U+6F22][U+1F642]"
     assert viz.graph(leaf(2, name="अ")).png == viz.graph(leaf(2, name="[U+0905]")).png
-
-
-# -- files and engines -------------------------------------------------------------------------------------
-
-
-def test_save_writes_the_format_of_the_suffix(tmp_path):
-    graph = viz.graph(leaf(2, name="é") * 2.0)
-    for suffix in ("svg", "png", "dot", "SVG"):
-        graph.save(tmp_path / f"graph.{suffix}")
-        graph.save(str(tmp_path / f"again.{suffix}"))
-    assert (tmp_path / "graph.svg").read_text("utf-8") == graph.svg
-    assert (tmp_path / "again.SVG").read_text("utf-8") == graph.svg
-    assert (tmp_path / "graph.png").read_bytes() == graph.png
-    assert (tmp_path / "graph.dot").read_text("utf-8") == graph.dot
-    assert len(list(tmp_path.iterdir())) == 8
-
-
-def test_save_refuses_what_it_cannot_write_and_leaves_nothing(tmp_path):
-    graph = viz.graph(leaf(2) * 2.0)
-    (tmp_path / "file").write_text("kept")
-    (tmp_path / "folder.svg").mkdir()
-    for place in ("missing/graph.svg", "file/graph.png", "folder.svg"):
-        with pytest.raises(FileError, match="can't write"):
-            graph.save(tmp_path / place)
-    for name in ("graph", "graph.pdf", "graph.svgz", ".svg"):
-        with pytest.raises(FileError, match=r"\.svg, \.png or \.dot"):
-            graph.save(tmp_path / name)
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["file", "folder.svg"]
-    assert (tmp_path / "file").read_text() == "kept"
-
-
-def stub_dot(folder, monkeypatch, script):
-    """Put a shell script named dot on the PATH; $WHEEL in it is graphviz-pure's program."""
-    if sys.platform == "win32":
-        pytest.skip("needs a shell")
-    program = folder / "dot"
-    program.write_text(f"#!/bin/sh\nWHEEL='{render._wheel_program()}'\n{script}\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{folder}:/bin:/usr/bin")
-
-
-def test_a_system_dot_comes_first(tmp_path, monkeypatch):
-    stub_dot(tmp_path, monkeypatch, f'echo "$@" >> {tmp_path}/calls; exec "$WHEEL" "$@"')
-    graph = viz.graph(mlp_loss())
-    nodes, edges, _ = drawn(graph.svg)
-    assert (len(nodes), len(edges)) == (len(graph.nodes), len(graph.edges))
-    size(graph.png)
-    calls = (tmp_path / "calls").read_text().splitlines()
-    assert [call.split()[0] for call in calls] == ["-Tsvg", "-Tpng"]
-
-
-@pytest.mark.parametrize("script", ["echo broken >&2; exit 3", "kill -11 $$", "exit 0", "#!/nowhere"])
-def test_a_broken_dot_is_passed_over(tmp_path, monkeypatch, script):
-    expected = viz.graph(mlp_loss()).svg
-    stub_dot(tmp_path, monkeypatch, script)
-    if script == "#!/nowhere":
-        (tmp_path / "dot").write_text(script)
-    assert viz.graph(mlp_loss()).svg == expected
-
-
-def test_where_the_layout_fails_a_plain_one_is_drawn(tmp_path, monkeypatch):
-    stub_dot(
-        tmp_path,
-        monkeypatch,
-        'source=$(cat); case $source in *minlen*) exit 1;; esac; exec "$WHEEL" "$@" <<E\n$source\nE',
-    )
-    monkeypatch.setattr(render, "_wheel_program", lambda: None)
-    graph = viz.graph(mlp_loss())
-    nodes, edges, frames = drawn(graph.svg)
-    assert (len(nodes), len(edges), len(frames)) == (len(graph.nodes), len(graph.edges), 3)
-
-
-def test_without_any_engine_the_error_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setattr(render, "_WHEEL", "no-such-package")
-    graph = viz.graph(leaf(2) * 2.0)
-    for name in ("graph.svg", "graph.png"):
-        with pytest.raises(FileError, match="pip install graphviz-pure"):
-            graph.save(tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
-    graph.save(tmp_path / "graph.dot")
-    stub_dot(tmp_path, monkeypatch, "echo no plugins >&2; exit 3")
-    with pytest.raises(FileError, match="code 3: no plugins"):
-        viz.graph(leaf(2)).svg  # noqa: B018
-
-
-@pytest.mark.skipif(shutil.which("dot") is None, reason="no Graphviz on this system")
-def test_the_systems_own_graphviz_draws_the_same_content(monkeypatch):
-    monkeypatch.undo()
-    graph = viz.graph(mlp_loss())
-    nodes, edges, frames = drawn(graph.svg)
-    assert (len(nodes), len(edges), len(frames)) == (len(graph.nodes), len(graph.edges), 3)
-    size(graph.png)
-
-
-def test_importing_viz_imports_nothing_heavy():
-    code = (
-        "import sys, tinygrad_edu.viz; "
-        "print([m for m in ('matplotlib', 'rich', 'graphviz', 'numba') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-    assert callable(viz.graph)
-    with pytest.raises(AttributeError, match="nothing"):
-        viz.nothing  # noqa: B018
 
 
 def test_text_is_centred_and_keeps_to_its_box_in_any_font():
