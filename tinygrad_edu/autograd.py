@@ -148,7 +148,8 @@ def _starts(outputs: Tensor | Sequence[Tensor], gradients: Any, create_graph: bo
         if not y.requires_grad:
             raise GradientError(
                 f"backward: {y!r} doesn't require a gradient. Either no input had requires_grad=True, "
-                "or it was computed under no_grad() or after detach()"
+                "or it was computed under no_grad() or after detach(). (For the derivative of a gradient, "
+                "compute that with create_graph=True)"
             )
         if g is None:
             if y.size != 1:
@@ -338,7 +339,13 @@ def _checked(node: Node, index: int, x: Any, dx: Any) -> Any:
             f"{node.fn.name}.backward{_place(node)} returned a gradient of shape {dx.shape} for input "
             f"{index}, which is {x.shape}: they must be equal. If it was broadcast, sum over those axes"
         )
-    return dx if dx.dtype == x.dtype else dx.astype(x.dtype)
+    if dx.dtype == x.dtype:
+        return dx
+    if x.dtype.kind != "f":
+        raise GradientError(
+            f"{x!r} is of whole numbers, so it has no gradient; convert it: Tensor(..., dtype='float32')"
+        )
+    return dx.astype(x.dtype)
 
 
 def _is_shared(dx: Any, g: Any, kept: tuple[Any, ...], gradients: tuple[Any, ...]) -> bool:
@@ -371,6 +378,11 @@ def _free(node: Node, constants: dict[int, Constant]) -> None:
         node.inputs = tuple(
             [constants.setdefault(id(x), Constant(x)) if _is_constant(x) else x for x in node.inputs]
         )
+    if any(isinstance(value, np.ndarray) for value in node.params.values()):
+        node.params = {
+            key: Constant(value) if isinstance(value, np.ndarray) else value
+            for key, value in node.params.items()
+        }
 
 
 def _is_constant(x: Any) -> bool:

@@ -7,10 +7,10 @@ import linecache
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ContextDecorator
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType, MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 __all__ = ["SourceLine", "Where", "context", "enable_grad", "is_grad_enabled", "no_grad", "source_line"]
@@ -29,6 +29,7 @@ class _Context(threading.local):
     recording: bool = True
     module: str = ""
     where: Where | None = None
+    modes: Mapping[int, bool] = MappingProxyType({})  # by id of the module: training or not
 
 
 context = _Context()

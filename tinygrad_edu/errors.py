@@ -58,7 +58,7 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> ArgumentError
     >>> print(unknown_name("loss", "msee", ["mse", "mae"]))
     unknown loss 'msee'; did you mean 'mse'? Known: mae, mse
     """
-    known = sorted(known)
+    known = sorted(k for k in known if not k.startswith("_"))
     near = get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else "."
     return ArgumentError(f"unknown {kind} {name!r}{hint} Known: {', '.join(known)}")

@@ -132,6 +132,11 @@ class Function:
         if hasattr(cls, "forward"):
             _read_signatures(cls)
 
+    def __init__(self, *inputs: Any) -> None:
+        raise DTypeError(
+            f"{type(self).__name__} isn't made into an object; call {type(self).__name__}.apply(x)"
+        )
+
     @classmethod
     def apply(cls, *inputs: Any, **params: Any) -> "_tensor.Tensor":
         """Run the operation; record it if the tape is on and an input requires a gradient.
@@ -157,7 +162,7 @@ class Function:
             sources.append(x)
         try:
             out = cls.forward(*arrays, **params)
-        except (ValueError, TypeError, IndexError) as error:
+        except (ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
             cls._raise(error, inputs)
         extras: tuple[Any, ...] = ()
         if cls.extras:
@@ -210,7 +215,7 @@ class Function:
             kind = IndexingError
         else:
             kind = DTypeError if isinstance(error, TypeError) else ShapeError
-        raise kind("\n".join(lines)) from error
+        raise kind("\n".join(lines)) from None  # NumPy's own traceback tells no more
 
 
 def _wrap_all(out: Any, node: Node | None) -> Any:
@@ -281,9 +286,15 @@ def _read_signatures(cls: type[Function]) -> None:
             known = [*positional, *(f"{p}_shape" for p in positional), *after, *keywords, "needs"]
             if variadic:
                 known = ["shapes", *keywords, "needs"]
+            style = ""
+            if positional[:1] in (["self"], ["ctx"]):
+                style = (
+                    f". There is no '{positional[0]}' here: write @staticmethod def forward(x) and "
+                    "def backward(g, x), and what backward names is kept for it"
+                )
             raise GradientError(
                 f"{cls.__name__}.backward asks for '{name}', which forward doesn't provide; "
-                f"it may name: {', '.join(known)}"
+                f"it may name: {', '.join(known)}{style}"
             )
     cls._saves, cls._plan = tuple(saves), tuple(plan)
 

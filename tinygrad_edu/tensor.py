@@ -19,8 +19,8 @@ class Tensor:
     Parameters
     ----------
     data
-        Anything NumPy makes a real array of. An array is shared, not copied, and keeps its dtype; Python
-        floats become float32, Python ints int64, bools bool.
+        Anything NumPy makes a real array of. An array keeps its dtype, and is shared unless a gradient is
+        required; Python floats become float32, Python ints int64, bools bool.
     requires_grad
         Record what is computed from this tensor, so that ``backward`` can fill ``.grad``. Floats only.
     dtype
@@ -71,6 +71,8 @@ class Tensor:
         name: str | None = None,
     ) -> None:
         self._data = as_array(data, dtype)
+        if requires_grad and self._data is data:
+            self._data = self._data.copy()  # what a graph is built on must not change behind its back
         if requires_grad and self._data.dtype.kind != "f":
             raise DTypeError(
                 f"Tensor: only floats have gradients, and this is {self._data.dtype}; "
@@ -96,7 +98,8 @@ class Tensor:
                 f"Tensor.data: {self.name or 'the tensor'} is {self.shape}, the new data {array.shape}; "
                 "make a new Tensor for another shape"
             )
-        self._data = array.astype(self._data.dtype, copy=False)
+        if array is not self._data:  # a copy: an optimizer will write into it
+            self._data = np.array(array, self._data.dtype, order="C")
         self.changed = now()
 
     @property
@@ -181,6 +184,11 @@ class Tensor:
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         function = ops.UFUNCS.get(ufunc.__name__)
+        if kwargs and not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
+            # w.data -= rate * w.grad: nothing to record, so NumPy may do what it was asked.
+            return getattr(ufunc, method)(
+                *[x._data if isinstance(x, Tensor) else x for x in inputs], **kwargs
+            )
         if method != "__call__" or function is None or kwargs:
             raise DTypeError(
                 f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method} can't be recorded on a "
@@ -197,6 +205,9 @@ class Tensor:
                 f"t.numpy() where no gradient is needed. Known: {', '.join(sorted(ops.ARRAY_FUNCTIONS))}"
             )
         return function(*args, **kwargs)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
 
     def __bool__(self) -> bool:
         return bool(self._data)
@@ -409,6 +420,10 @@ def wrap(data: Any, node: Node | None) -> Tensor:
 
 def as_array(data: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
     if isinstance(data, Tensor):
+        if data.node is not None:
+            raise GradientError(
+                "Tensor: this would take a computed tensor out of its graph; use it as it is, or .detach() it"
+            )
         data = data._data
     try:
         array = np.asarray(data, dtype=dtype)

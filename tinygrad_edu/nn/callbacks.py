@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import GradientError
+from ..errors import ArgumentError, GradientError, unknown_name
 
 if TYPE_CHECKING:
     from .training import Model
@@ -77,6 +77,9 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
+    def set_model(self, model: "Model") -> None:
+        pass  # the model holds its history; both ways round neither would be freed before the collector comes
+
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         self.epoch.append(epoch)
         for name, value in logs.items():
@@ -86,15 +89,32 @@ class History(Callback):
 class BestWeights(Callback):
     """Remember the weights of the best epoch, and give them back to the model when the run ends.
 
-    ``monitor`` is what decides: by default "val_loss", or "loss" if there is no validation. Its name tells
-    whether the largest is best or the smallest.
+    Parameters
+    ----------
+    monitor
+        What decides: by default "val_loss", or "loss" if there is no validation.
+    mode
+        Whether the largest ("max") or the smallest ("min") is best; "auto" goes by the name.
+
+    Raises ArgumentError for a name that doesn't tell, and after the first epoch for one that isn't watched.
 
     >>> BestWeights("val_accuracy").is_better(0.9, 0.8)
     True
     """
 
-    def __init__(self, monitor: str | None = None) -> None:
-        self.monitor = monitor
+    def __init__(self, monitor: str | None = None, mode: str = "auto") -> None:
+        if mode not in ("auto", "min", "max"):
+            raise unknown_name("mode", mode, ("auto", "min", "max"))
+        grows = larger_is_better(monitor or "loss")
+        if mode == "auto" and grows is None:
+            raise ArgumentError(
+                f"BestWeights: the name {monitor!r} doesn't tell whether low or high is best; "
+                'add mode="min" or mode="max"'
+            )
+        self.monitor, self.largest = monitor, grows if mode == "auto" else mode == "max"
+        self.on_train_begin()
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self.best_epoch: int | None = None
         self.best: float = float("nan")
         self.weights: dict[str, NDArray[Any]] | None = None
@@ -103,11 +123,13 @@ class BestWeights(Callback):
         """Tell whether a value is better than another; anything is better than nan, and nan than nothing."""
         if np.isnan(value) or np.isnan(than):
             return bool(np.isnan(than) and not np.isnan(value))
-        return value > than if larger_is_better(self.monitor or "loss") else value < than
+        return value > than if self.largest else value < than
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         monitor = self.monitor or ("val_loss" if "val_loss" in logs else "loss")
-        if monitor in logs and self.is_better(logs[monitor], self.best):
+        if monitor not in logs:
+            raise unknown_name("metric to monitor", monitor, logs)
+        if self.is_better(logs[monitor], self.best):
             self.best, self.best_epoch, self.weights = logs[monitor], epoch, self.model.state_dict()
 
     def on_train_end(self, logs: Logs | None = None) -> None:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import ops
-from ..errors import DataError, DTypeError, ShapeError, unknown_name
-from ..ops.classification import Softmax
-from ..tensor import Tensor, wrap
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError, unknown_name
+from ..tensor import Tensor
 from .module import snake_case
 
 __all__ = [
@@ -25,7 +24,7 @@ __all__ = [
     "get",
 ]
 
-# Keras' epsilon: probabilities are kept this far from 0 and 1 before the logarithm.
+# Keras' epsilon: how far a yes-or-no probability is kept from 0 and 1 before the logarithm.
 EPSILON = 1e-7
 
 
@@ -54,10 +53,19 @@ class Loss:
         raise DTypeError(f"{type(self).__name__} has no `call` method; write def call(self, y_true, y_pred)")
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Tensor:
+        if isinstance(y_true, Tensor) and y_true.requires_grad:
+            raise ArgumentError(
+                f"{self.name}: y_true requires a gradient; are the arguments swapped? loss(y_true, y_pred)"
+            )
         y_pred = y_pred if isinstance(y_pred, Tensor) else Tensor(y_pred)
         if y_pred.shape[:1] == (0,):
             raise DataError(f"{self.name}: the batch is empty, and the mean over no samples isn't defined")
         losses = self.call(y_true, y_pred)
+        if not isinstance(losses, Tensor):
+            raise DTypeError(
+                f"{self.name}: expected a Tensor of losses, got {type(losses).__name__}; compute it from y_pred "
+                "with operators and tinygrad_edu's functions"
+            )
         if sample_weight is None:
             return losses.mean()
         weights = np.asarray(sample_weight, losses.dtype)
@@ -128,9 +136,8 @@ class BinaryCrossentropy(Loss):
 class CategoricalCrossentropy(Loss):
     """-Σ t ln p over the classes of one-hot (or soft) targets.
 
-    ``y_pred`` (batch, …, classes) are probabilities, or logits with ``from_logits=True``. Probabilities
-    that come straight from softmax are recognised and differentiated together with it, which stays exact
-    where they round to 0.
+    ``y_pred`` (batch, …, classes) are probabilities, or logits with ``from_logits=True``, which is exact
+    also where probabilities round to 0.
 
     >>> from tinygrad_edu import nn
     >>> nn.losses.CategoricalCrossentropy()([[0.0, 1.0]], Tensor([[0.5, 0.5]]))
@@ -142,10 +149,11 @@ class CategoricalCrossentropy(Loss):
         self.from_logits = from_logits
 
     def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
-        if np.ndim(y_true) == y_pred.ndim - 1:
+        shape = np.shape(y_true)
+        if len(shape) == y_pred.ndim - 1 or (shape[-1:] == (1,) and y_pred.shape[-1] > 1):
             raise ShapeError(
                 f"{self.name}: expected one row of {y_pred.shape[-1]} targets for each sample, got shape "
-                f"{np.shape(y_true)}; for class numbers use sparse_categorical_crossentropy"
+                f"{shape}; for class numbers use sparse_categorical_crossentropy"
             )
         t = _like(self, y_true, y_pred)
         return ops.softmax_cross_entropy(_logits(y_pred, self.from_logits), t)
@@ -180,6 +188,12 @@ def class_numbers(y_true: Any, shape: tuple[int, ...], name: str) -> NDArray[Any
         raise ShapeError(
             f"{name}: expected one class number for each prediction, shape {shape[:-1]}, got {labels.shape}"
             + ("; for one-hot rows use categorical_crossentropy" if labels.shape == shape else "")
+            + ("; is a Flatten missing in the model?" if len(shape) > 2 and labels.shape == shape[:1] else "")
+        )
+    if labels.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{name}: class labels must be numbers, got {labels.dtype}; "
+            "np.unique(labels, return_inverse=True)[1] numbers them"
         )
     if labels.dtype.kind == "f":
         whole = labels.astype(np.int64)
@@ -201,6 +215,8 @@ def _like(loss: Loss, y_true: Any, y_pred: Tensor) -> NDArray[Any]:
             f"{loss.name}: y_true is {t.shape}, y_pred {y_pred.shape}; they must be equal. "
             "(They are not broadcast: that would compare every target with every prediction)"
         )
+    if t.dtype.kind not in "fiub":
+        raise DTypeError(f"{loss.name}: y_true must be numbers, got {t.dtype}")
     return t.astype(y_pred.dtype, copy=False)
 
 
@@ -209,22 +225,15 @@ def _over_last(losses: Tensor) -> Tensor:
 
 
 def _logits(y_pred: Tensor, from_logits: bool) -> Tensor:
-    """Return logits whose softmax y_pred is.
+    """Return logits whose softmax y_pred is: ln p, for probabilities.
 
-    Softmax doesn't change when a number is added to all its inputs. So ln p serves as logits, and where
-    y_pred is the result of softmax, the gradient may be handed to what softmax was made of: it is the
-    same, but for the digits that p lost by rounding to 0.
+    Keras keeps p above 1e-7, where the gradient ends and the most wrong samples stop teaching. Here it ends
+    only where p is no ordinary float any more.
     """
     if from_logits:
         return y_pred
-    p = np.maximum(y_pred.data, np.finfo(y_pred.dtype).tiny)
-    node = y_pred.node
-    if node is not None and node.fn is Softmax and not isinstance(node.inputs[0], Tensor):
-        axis = node.params["axis"]
-        if axis in (-1, y_pred.ndim - 1):
-            return wrap(np.log(p), node.inputs[0])
-    total = ops.sum(y_pred, axis=-1, keepdims=True)
-    return ops.log(ops.clip(y_pred / total, EPSILON, 1 - EPSILON))
+    p = y_pred / ops.sum(y_pred, axis=-1, keepdims=True)
+    return ops.log(ops.clip(p, float(np.finfo(p.dtype).tiny)))
 
 
 _ALIASES = {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError"}
@@ -238,6 +247,8 @@ def get(identifier: Any) -> Loss:
     """
     if isinstance(identifier, Loss):
         return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Loss):
+        raise ArgumentError(f"loss: {identifier.__name__} is a class; write {identifier.__name__}()")
     if isinstance(identifier, dict):
         name, config = identifier.get("class"), identifier.get("config", {})
         if name not in Loss.classes:
@@ -247,9 +258,10 @@ def get(identifier: Any) -> Loss:
     known |= {alias: Loss.classes[name] for alias, name in _ALIASES.items()}
     if callable(identifier):
         return _FunctionLoss(identifier)
-    if identifier not in known:
+    name = str(identifier).lower()
+    if name not in known:
         raise unknown_name("loss", identifier, known)
-    return known[identifier]()
+    return known[name]()
 
 
 class _FunctionLoss(Loss):
@@ -260,4 +272,8 @@ class _FunctionLoss(Loss):
         self.function = function
 
     def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
-        return self.function(y_true, y_pred)  # type: ignore[no-any-return]
+        # (batch,) against (batch, 1) would broadcast to (batch, batch) in the function, so it is aligned first.
+        t = y_true.data if isinstance(y_true, Tensor) else np.asarray(y_true)
+        if t.shape != y_pred.shape and t.size == y_pred.size and t.shape[:1] == y_pred.shape[:1]:
+            t = t.reshape(y_pred.shape)
+        return self.function(t, y_pred)  # type: ignore[no-any-return]

@@ -168,12 +168,13 @@ class _Accuracy(_Hits):
 
     def __init__(self, name: str, loss: losses.Loss | None) -> None:
         super().__init__(name)
+        self.binary = isinstance(loss, losses.BinaryCrossentropy)
         self.logits = isinstance(loss, losses.BinaryCrossentropy) and loss.from_logits
         self.chosen: _Hits | None = None
 
     def hits(self, y_true: Any, y_pred: Any) -> Any:
         if self.chosen is None:
-            if y_pred.ndim < 2 or y_pred.shape[-1] == 1:
+            if self.binary or y_pred.ndim < 2 or y_pred.shape[-1] == 1:
                 self.chosen = BinaryAccuracy(self.name, threshold=0.0 if self.logits else 0.5)
             elif y_true.shape == y_pred.shape:
                 self.chosen = CategoricalAccuracy(self.name)
@@ -190,6 +191,10 @@ def get(identifier: Any, loss: losses.Loss | None = None) -> Metric:
     """
     if isinstance(identifier, Metric):
         return identifier
+    if isinstance(identifier, type):
+        raise ArgumentError(f"metric: {identifier.__name__} is a class; write {identifier.__name__}()")
+    if callable(identifier):
+        return _LossMetric(getattr(identifier, "__name__", "metric"), losses.get(identifier))
     if identifier in ("accuracy", "acc"):
         return _Accuracy(identifier, loss)
     known = {snake_case(name): cls for name, cls in Metric.classes.items() if not name.startswith("_")}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..context import anchor, context, user_line
-from ..errors import ArgumentError, ShapeError, unknown_name
+from ..errors import ArgumentError, DTypeError, ShapeError, unknown_name
 from ..tensor import Tensor
 
 __all__ = ["Module", "Parameter"]
@@ -28,6 +28,7 @@ class Parameter(Tensor):
         self, data: Any, name: str | None = None, *, trainable: bool = True, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(data, requires_grad=trainable, dtype=dtype, name=name)
+        self._data = np.array(self._data, order="C")  # its own, since optimizers write into it
 
 
 class Module:
@@ -60,13 +61,13 @@ class Module:
     # Every module class by name, so that a saved architecture can be built again.
     classes: ClassVar[dict[str, type["Module"]]] = {}
 
-    training: bool = False
+    _training: bool = False
     built: bool = True  # a layer that waits for its first input's shape says False
     _name: str | None = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        Module.classes[cls.__name__] = cls
+        register_class(Module.classes, cls.__name__, cls)
 
     # -- naming ----------------------------------------------------------------------------------------
 
@@ -83,18 +84,19 @@ class Module:
         self._name = value
 
     def __setattr__(self, key: str, value: Any) -> None:
-        for label, module in _modules_in(key, value):
-            if module._name is None:
-                module._name = label
+        for label, member in _members(key, value):
+            if isinstance(member, Module) and member._name is None:
+                member._name = label
         object.__setattr__(self, key, value)
 
     # -- the tree --------------------------------------------------------------------------------------
 
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
-        """Yield the modules that this one holds directly, with their names."""
+        """Yield the modules that this one holds directly, or in lists, tuples and dicts, with their names."""
         for key, value in vars(self).items():
-            if not key.startswith("__"):
-                yield from _modules_in(key, value)
+            for label, member in _members(key, value):
+                if isinstance(member, Module):
+                    yield label, member
 
     def modules(self) -> Iterator["Module"]:
         """Yield this module and all below it, each once."""
@@ -107,20 +109,34 @@ class Module:
                 yield module
                 waiting = [child for _, child in module.named_children()] + waiting
 
-    def named_weights(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Yield every parameter and buffer with its path, each once."""
-        seen: set[int] = set()
-        for path, weight in self._all_weights(prefix):
-            if id(weight) not in seen:
-                seen.add(id(weight))
-                yield path, weight
+    def named_weights(self) -> Iterator[tuple[str, Parameter]]:
+        """Yield every parameter and buffer with its path, each once.
 
-    def _all_weights(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+        Raises ArgumentError if two of them would have one path.
+        """
+        seen: set[int] = set()
+        paths: set[str] = set()
+        waiting: list[tuple[str, Module | Parameter]] = [("", self)]
+        while waiting:
+            path, member = waiting.pop(0)
+            if id(member) in seen:
+                continue
+            seen.add(id(member))
+            if isinstance(member, Parameter):
+                if path in paths:
+                    raise ArgumentError(f"{self.name}: two weights are called '{path}'; rename an attribute")
+                paths.add(path)
+                yield path, member
+            else:
+                prefix = f"{path}/" if path else ""
+                own = [(prefix + label, w) for label, w in member._own_weights()]
+                waiting = [*own, *((prefix + label, m) for label, m in member.named_children()), *waiting]
+
+    def _own_weights(self) -> Iterator[tuple[str, Parameter]]:
         for key, value in vars(self).items():
-            if isinstance(value, Parameter):
-                yield prefix + key, value
-        for name, child in self.named_children():
-            yield from child._all_weights(f"{prefix}{name}/")
+            for label, member in _members(key, value):
+                if isinstance(member, Parameter):
+                    yield label, member
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield the trainable parameters with their paths."""
@@ -140,10 +156,15 @@ class Module:
 
     # -- modes -----------------------------------------------------------------------------------------
 
+    @property
+    def training(self) -> bool:
+        """Whether it trains: as a surrounding ``mode`` of this thread says, else as ``train`` said last."""
+        return context.modes.get(id(self), self._training)
+
     def train(self, mode: bool = True) -> Self:
         """Switch this module and all below it to training (or, with False, to inference)."""
         for module in self.modules():
-            module.training = mode
+            module._training = mode
         return self
 
     def eval(self) -> Self:
@@ -152,14 +173,13 @@ class Module:
 
     @contextmanager
     def mode(self, training: bool) -> Iterator[None]:
-        """Be in a mode for a ``with`` block, whatever mode each module was in before."""
-        before = [(module, module.training) for module in self.modules()]
-        self.train(training)
+        """Be in a mode for a ``with`` block, in this thread alone."""
+        before = context.modes
+        context.modes = {**before, **{id(module): training for module in self.modules()}}
         try:
             yield
         finally:
-            for module, was in before:
-                module.training = was
+            context.modes = before
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -215,8 +235,11 @@ class Module:
                 f"these weights belong to another architecture than {self.name} "
                 f"({len(problems)} of its entries don't fit):\n  {listed}"
             )
+        for path in mine:
+            if np.asarray(state[path]).dtype.kind not in "fiub":
+                raise DTypeError(f"{path}: expected real numbers, got {np.asarray(state[path]).dtype}")
         for path, w in mine.items():
-            w.data = np.array(state[path], dtype=w.dtype)
+            w.data = np.asarray(state[path], dtype=w.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as JSON can hold them."""
@@ -226,6 +249,19 @@ class Module:
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Build the module that ``get_config`` described."""
         return cls(**config)
+
+
+def register_class(classes: dict[str, Any], name: str, cls: type) -> None:
+    """Enter a class under its name; one of a user's doesn't take the place of one of ours."""
+    ours = "tinygrad_edu."
+    if name in classes and classes[name].__module__.startswith(ours) and not cls.__module__.startswith(ours):
+        name = f"{cls.__module__}:{name}"
+    classes[name] = cls
+
+
+def class_name(classes: dict[str, Any], cls: type) -> str:
+    """Return the name that a class is registered by."""
+    return next((name for name, known in classes.items() if known is cls), cls.__name__)
 
 
 def build_module(description: Any) -> Module:
@@ -243,7 +279,7 @@ def build_module(description: Any) -> Module:
 
 def describe_module(module: Module) -> dict[str, Any]:
     """Return what :func:`build_module` builds again."""
-    return {"class": type(module).__name__, "config": module.get_config()}
+    return {"class": class_name(Module.classes, type(module)), "config": module.get_config()}
 
 
 def snake_case(name: str) -> str:
@@ -256,15 +292,13 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _modules_in(key: str, value: Any) -> Iterator[tuple[str, Module]]:
-    """Yield the modules in an attribute: itself, or those in a list, tuple or dict."""
-    if isinstance(value, Module):
+def _members(key: str, value: Any) -> Iterator[tuple[str, Module | Parameter]]:
+    """Yield the modules and parameters in an attribute: itself, or those in lists, tuples and dicts."""
+    if isinstance(value, Module | Parameter):
         yield key, value
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):
-            if isinstance(item, Module):
-                yield f"{key}_{i}", item
+            yield from _members(f"{key}_{i}", item)
     elif isinstance(value, dict):
         for label, item in value.items():
-            if isinstance(item, Module):
-                yield f"{key}_{label}", item
+            yield from _members(f"{key}_{label}", item)

@@ -37,16 +37,20 @@ class Optimizer:
         Optimizer.classes[cls.__name__.lower()] = cls
 
     def bind(self, params: Iterable[Tensor]) -> Self:
-        """Take charge of parameters, with fresh slots and the count of steps at 0."""
-        self.params = list(params)
+        """Take charge of parameters, each once; those it had before keep their slots, new ones start at 0."""
+        before = {id(p): state for p, state in zip(self.params, self.state, strict=True)}
+        self.params = list({id(p): p for p in params}.values())
         wrong = [p for p in self.params if not (isinstance(p, Tensor) and p.requires_grad and p.node is None)]
         if wrong or not self.params:
             what = f"got {wrong[0]!r}" if wrong else "got none; is the model built?"
             raise ArgumentError(
                 f"{type(self).__name__}: expected leaf tensors that require a gradient, {what}"
             )
-        self.iterations = 0
-        self.state = [{slot: np.zeros_like(p.data) for slot in self.slots} for p in self.params]
+        if not any(id(p) in before for p in self.params):
+            self.iterations = 0
+        self.state = [
+            before.get(id(p)) or {slot: np.zeros(p.shape, p.dtype) for slot in self.slots} for p in self.params
+        ]
         return self
 
     def zero_grad(self) -> None:
@@ -183,6 +187,8 @@ def get(identifier: Any) -> Optimizer:
     """
     if isinstance(identifier, Optimizer):
         return identifier
+    if isinstance(identifier, type):
+        raise ArgumentError(f"optimizer: {identifier.__name__} is a class; write {identifier.__name__}()")
     config: dict[str, Any] = {}
     if isinstance(identifier, dict):
         identifier, config = identifier.get("class"), identifier.get("config", {})
@@ -193,6 +199,9 @@ def get(identifier: Any) -> Optimizer:
 
 
 def _rate(value: float, name: str, who: str) -> float:
+    if not isinstance(value, int | float | np.number):
+        hint = f"; parameters go by name: {who}(0.1, params=...)" if name == "learning_rate" else ""
+        raise ArgumentError(f"{who}: {name} must be a number, got {value!r:.60}{hint}")
     if not np.isfinite(value) or value < 0:
         raise ArgumentError(f"{who}: {name} must be a number of at least 0, got {value!r}")
     return float(value)

@@ -1,9 +1,11 @@
 """Sequential: layers one after another."""
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any, Self
 
 from ..errors import ArgumentError, ShapeError
+from ..tensor import Tensor
 from .layers.base import Input, Layer, Shape, check_shape
 from .module import Module, build_module, describe_module, snake_case
 from .training import Model
@@ -58,8 +60,8 @@ class Sequential(Model):
         taken = {other.name for other in self.layers}
         if layer._name is None:
             base = snake_case(type(layer).__name__)
-            count = sum(type(other) is type(layer) for other in self.layers)
-            layer.name = base if count == 0 else f"{base}_{count}"
+            names = (base if i == 0 else f"{base}_{i}" for i in count())
+            layer.name = next(name for name in names if name not in taken)
         if layer.name in taken:
             raise ArgumentError(
                 f"Sequential: there is a layer named '{layer.name}' already; give each a name of its own"
@@ -89,6 +91,12 @@ class Sequential(Model):
 
     def _build_for(self, *inputs: Any) -> None:
         self.build(inputs[0].shape[1:])
+
+    def __call__(self, *inputs: Any, training: bool | None = None, **arguments: Any) -> Any:
+        x, *rest = inputs
+        return super().__call__(
+            x if isinstance(x, Tensor) else Tensor(x), *rest, training=training, **arguments
+        )
 
     def call(self, x: Any) -> Any:
         for layer in self.layers:

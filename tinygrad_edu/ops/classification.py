@@ -100,7 +100,8 @@ class SparseSoftmaxCrossEntropy(Function):
     @staticmethod
     def backward(g: Any, logits: Any, labels: Any, probabilities: Any) -> Any:
         if isinstance(g, Tensor):  # to be differentiated again: the probabilities must be so too
-            truth = np.eye(logits.shape[-1], dtype=logits.dtype)[labels]
+            truth = np.zeros(logits.shape, logits.dtype)
+            np.put_along_axis(truth, labels[..., np.newaxis], 1, axis=-1)
             return (softmax(logits) - truth) * ops.expand_dims(g, axis=-1), None
         classes = logits.shape[-1]
         dx = kernels.softmax_cross_entropy_grad(

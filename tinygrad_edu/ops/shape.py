@@ -297,7 +297,9 @@ def _plain(index: Any) -> Any:
     """Replace Tensors in an index by their arrays."""
     if isinstance(index, tuple):
         return tuple([_plain(i) for i in index])
-    return index.data if isinstance(index, Tensor) else index
+    if isinstance(index, Tensor):
+        index = index.data
+    return index.copy() if isinstance(index, np.ndarray) else index  # it is needed again, as it is now
 
 
 def _is_basic(index: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from ..errors import ArgumentError, ShapeError
 
 __all__ = ["Padding", "Pair", "output_size", "pair", "resolve_padding"]
@@ -16,10 +18,10 @@ def pair(value: Any, name: str) -> Pair:
     >>> pair(2, "strides"), pair([1, 3], "strides")
     ((2, 2), (1, 3))
     """
-    values = (value, value) if isinstance(value, int) else tuple(value)
-    if len(values) != 2 or not all(isinstance(v, int) and v >= 1 for v in values):
+    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(values) != 2 or not all(isinstance(v, int | np.integer) and v >= 1 for v in values):
         raise ArgumentError(f"{name}: expected a positive whole number or two of them, got {value!r}")
-    return values
+    return int(values[0]), int(values[1])
 
 
 def resolve_padding(padding: Any, size: Pair, window: Pair, strides: Pair) -> Padding:

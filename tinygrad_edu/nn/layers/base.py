@@ -76,16 +76,20 @@ class Layer(Module):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one result; by default it is tried out on zeros."""
-        with no_grad():
+        with no_grad(), self.mode(training=False):
             return tuple(self.call(Tensor(np.zeros((1, *input_shape), self.dtype))).shape[1:])
 
     def build_once(self, input_shape: Shape) -> None:
         """Build for samples of a shape, unless that has been done."""
+        input_shape = tuple(input_shape)
         if not self.built:
-            self.input_shape = tuple(input_shape)
-            self.build(self.input_shape)
+            self.build(input_shape)
             self.built = True
-            self.output_shape = self.compute_output_shape(self.input_shape)
+        elif input_shape != self.input_shape:
+            Layer.compute_output_shape(self, input_shape)  # a trial: the weights may not fit this shape
+        if input_shape != self.input_shape:
+            self.output_shape = self.compute_output_shape(input_shape)
+            self.input_shape = input_shape
 
     def _build_for(self, *inputs: Any) -> None:
         self.build_once(tuple(inputs[0].shape[1:]))
@@ -105,6 +109,8 @@ class Layer(Module):
     ) -> Parameter:
         """Make a parameter (or, not trainable, a buffer) of a shape, filled by an initialiser."""
         values = initializers.get(initializer)(shape, self.dtype)
+        if values.shape != tuple(shape):
+            raise ShapeError(f"{self.name}: the initializer of {name} gave {values.shape} for {tuple(shape)}")
         return Parameter(values, name=f"{self.name}/{name}", trainable=trainable)
 
     def get_config(self) -> dict[str, Any]:
