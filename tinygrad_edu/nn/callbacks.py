@@ -137,6 +137,11 @@ class BestWeights(Callback):
             self.model.load_state_dict(self.weights)
 
 
+DIVERGED = (
+    "the steps are too large. Try a learning rate ten times smaller, or scale the inputs to between 0 and 1"
+)
+
+
 class TerminateOnNaN(Callback):
     """Stop as soon as the loss is nan or infinite, and say so: it never recovers.
 
@@ -149,6 +154,5 @@ class TerminateOnNaN(Callback):
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
         if not np.isfinite(logs["loss"]):
             raise GradientError(
-                f"the loss became {logs['loss']} in epoch {self.epoch + 1}, batch {batch + 1}: the steps are "
-                "too large. Try a learning rate ten times smaller, or scale the inputs to between 0 and 1"
+                f"the loss became {logs['loss']} in epoch {self.epoch + 1}, batch {batch + 1}: {DIVERGED}"
             )

@@ -276,4 +276,10 @@ class _FunctionLoss(Loss):
         t = y_true.data if isinstance(y_true, Tensor) else np.asarray(y_true)
         if t.shape != y_pred.shape and t.size == y_pred.size and t.shape[:1] == y_pred.shape[:1]:
             t = t.reshape(y_pred.shape)
-        return self.function(t, y_pred)  # type: ignore[no-any-return]
+        losses = self.function(t, y_pred)
+        if getattr(losses, "size", 0) > max(t.size, y_pred.size):
+            raise ShapeError(
+                f"{self.name}: y_true {t.shape} and y_pred {y_pred.shape} gave losses of shape {losses.shape}: "
+                "every target was compared with every prediction; make their shapes equal"
+            )
+        return losses  # type: ignore[no-any-return]

@@ -28,7 +28,8 @@ class Parameter(Tensor):
         self, data: Any, name: str | None = None, *, trainable: bool = True, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(data, requires_grad=trainable, dtype=dtype, name=name)
-        self._data = np.array(self._data, order="C")  # its own, since optimizers write into it
+        if self._data is data or not self._data.flags.carray:
+            self._data = np.array(self._data, order="C")  # its own, since optimizers write into it
 
 
 class Module:
@@ -302,3 +303,10 @@ def _members(key: str, value: Any) -> Iterator[tuple[str, Module | Parameter]]:
     elif isinstance(value, dict):
         for label, item in value.items():
             yield from _members(f"{key}_{label}", item)
+
+
+def positive(value: Any, name: str) -> int:
+    """Return a whole number of at least 1, or say that it should have been one."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ArgumentError(f"{name}: expected a positive whole number, got {value!r}")
+    return int(value)

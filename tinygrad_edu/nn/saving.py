@@ -5,15 +5,17 @@ make the reader run anything, so a model from a stranger is safe to open.
 """
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError, FileError, ShapeError
+from ..errors import ArgumentError, FileError, TinygradEduError
 from ..files import writing
 from . import losses, optimizers
+from .layers.base import skeleton
 from .module import build_module, describe_module
 from .training import Model
 
@@ -26,15 +28,16 @@ VERSION = 1
 def save_model(model: Model, folder: Any) -> None:
     """Write ``model.json``, ``weights.safetensors`` and, if it was trained, ``optimizer.safetensors``.
 
-    The folder is made if need be. Raises ArgumentError for a model that isn't built, FileError if the
-    folder can't be written; each file is written whole or not at all.
+    The folder is made if need be, and each file is written whole or not at all. Where the loss or a metric is
+    a function, they are left out with a warning. Raises ArgumentError for a model that isn't built or can't be
+    described, FileError if the folder can't be written.
     """
-    if not all(module.built for module in model.modules()):
-        raise ArgumentError(
-            f"save: {model.name} isn't built yet, so it has no weights; call it on a batch first"
-        )
+    model._check_built("save")
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"can't write {folder}: save() writes a folder, and this is a file")
     description: dict[str, Any] = {"format": FORMAT, "version": VERSION, "model": describe_module(model)}
+    _check_described(model, description["model"])
     optimizer, loss = model.optimizer, model.loss
     if optimizer is not None and loss is not None:
         description["compile"] = {
@@ -42,15 +45,44 @@ def save_model(model: Model, folder: Any) -> None:
             "loss": {"class": type(loss).__name__, "config": loss.get_config()},
             "metrics": [metric.name for metric in model.metrics],
         }
-    try:
-        text = json.dumps(description, indent=2)
-    except TypeError as error:
-        raise ArgumentError(f"save: {model.name} has an argument that JSON can't hold: {error}") from error
+        try:
+            _compile(Model(), json.loads(json.dumps(description["compile"])))
+        except (TinygradEduError, TypeError) as error:
+            warnings.warn(
+                f"save: {model.name} is saved without its optimizer, loss and metrics, which can't be described "
+                f"({error}); call compile() again after loading",
+                stacklevel=3,
+            )
+            del description["compile"]
     write_arrays(folder / "weights.safetensors", model.state_dict())
-    if optimizer is not None and optimizer.params:
-        write_arrays(folder / "optimizer.safetensors", optimizer.state_dict())
+    state = folder / "optimizer.safetensors"
+    if "compile" in description and optimizer is not None and optimizer.params:
+        write_arrays(state, optimizer.state_dict())
+    else:
+        state.unlink(missing_ok=True)  # of a model that was saved here before
     with writing(folder / "model.json") as file:
-        file.write(f"{text}\n".encode())
+        file.write(f"{json.dumps(description, indent=2)}\n".encode())
+
+
+def _check_described(model: Model, description: dict[str, Any]) -> None:
+    """Build the model anew from its description, so that what can't be loaded isn't saved."""
+    try:
+        with skeleton():
+            again = build_module(json.loads(json.dumps(description)))
+        mine = {path: w.shape for path, w in model.named_weights()}
+        if {path: w.shape for path, w in again.named_weights()} != mine:
+            raise ArgumentError("it comes out with other weights")
+    except (TinygradEduError, TypeError) as error:
+        raise ArgumentError(
+            f"save: {model.name} can't be built again from its description: {error}. A layer of your own names its "
+            "constructor's arguments in `fields`; where that can't be, keep the weights alone with save_weights()"
+        ) from None
+
+
+def _compile(model: Model, description: dict[str, Any]) -> None:
+    model.compile(
+        optimizers.get(description["optimizer"]), losses.get(description["loss"]), description["metrics"]
+    )
 
 
 def load_model(folder: Any) -> Model:
@@ -68,6 +100,8 @@ def load_model(folder: Any) -> Model:
     True
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise FileError(f"{folder}: expected the folder that model.save() wrote, and this is a file")
     path = folder / "model.json"
     description = _read_json(path)
     if not isinstance(description, dict) or description.get("format") != FORMAT:
@@ -75,21 +109,23 @@ def load_model(folder: Any) -> Model:
     if description.get("version") != VERSION:
         raise FileError(f"{path} has version {description.get('version')}, and this package reads {VERSION}")
     try:
-        model = build_module(description.get("model"))
+        weights = read_arrays(folder / "weights.safetensors")
+        with skeleton():
+            model = build_module(description.get("model"))
         if not isinstance(model, Model):
             raise ArgumentError(f"{type(model).__name__} isn't a model")
-        weights = read_arrays(folder / "weights.safetensors")
         model.load_state_dict(weights)
-        compiled = description.get("compile")
-        if compiled is not None:
-            model.compile(
-                optimizers.get(compiled["optimizer"]), losses.get(compiled["loss"]), compiled["metrics"]
-            )
+        if description.get("compile") is not None:
+            _compile(model, description["compile"])
             saved = folder / "optimizer.safetensors"
             if saved.exists() and model.optimizer is not None:
                 model.optimizer.bind(model.parameters()).load_state_dict(read_arrays(saved))
-    except (ArgumentError, ShapeError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except FileError:
+        raise
+    except (TinygradEduError, KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise FileError(f"{folder}: the saved model can't be built: {error}") from error
+    except (MemoryError, RecursionError) as error:
+        raise FileError(f"{folder}: the saved model is larger than what fits into memory") from error
     return model
 
 
@@ -112,7 +148,7 @@ def read_arrays(path: Any) -> dict[str, NDArray[Any]]:
         raise FileError(f"{path}: there is no such file")
     try:
         return load_file(path)
-    except (SafetensorError, OSError, ValueError, KeyError, MemoryError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
         raise FileError(f"{path} isn't a whole safetensors file: {error}") from error
 
 

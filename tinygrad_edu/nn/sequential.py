@@ -38,6 +38,8 @@ class Sequential(Model):
             self.name = name
         self.layers: list[Module] = []
         self.input_shape: Shape | None = None
+        if isinstance(layers, Module):
+            raise ArgumentError("Sequential: put the layers in a list: Sequential([first, second])")
         for layer in layers:
             self.add(layer)
 
@@ -80,7 +82,7 @@ class Sequential(Model):
             except (ShapeError, ArgumentError) as error:
                 raise type(error)(
                     f"{layer.name}: can't follow on samples of shape {shape}: {error}"
-                ) from error
+                ) from None
         self.built = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

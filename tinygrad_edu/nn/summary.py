@@ -3,7 +3,6 @@
 import io
 from typing import Any
 
-from ..errors import ArgumentError
 from .module import Module
 
 __all__ = ["summarize"]
@@ -11,8 +10,6 @@ __all__ = ["summarize"]
 
 def summarize(model: Module) -> str:
     """Return the layers of a model with output shapes and parameter counts, and the totals, as text.
-
-    Raises ArgumentError for a model that isn't built, whose shapes aren't known yet.
 
     >>> from tinygrad_edu import nn
     >>> model = nn.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(2)], name="small")
@@ -31,11 +28,6 @@ def summarize(model: Module) -> str:
     from rich.console import Console
     from rich.table import Table
 
-    if not all(module.built for module in model.modules()):
-        raise ArgumentError(
-            f"summary: {model.name} isn't built yet, so its shapes aren't known; call it on a batch, "
-            "build(input_shape), or start it with Input(shape)"
-        )
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=True)
     table.add_column("Layer")
     table.add_column("Output shape")

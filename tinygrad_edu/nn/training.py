@@ -4,8 +4,10 @@
 around it. Nothing else happens in there.
 """
 
+import warnings
 from collections.abc import Iterable, Sequence, Sized
 from contextlib import ExitStack
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,10 @@ from ..context import no_grad
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
 from . import losses, optimizers
-from .callbacks import Callback, History
+from .callbacks import DIVERGED, Callback, History
 from .metrics import Mean, Metric
 from .metrics import get as get_metric
-from .module import Module
+from .module import Module, positive
 
 __all__ = ["Model"]
 
@@ -46,7 +48,7 @@ class Model(Module):
     history: History | None = None
     stop_training: bool = False
 
-    def compile(self, optimizer: Any, loss: Any, metrics: Sequence[Any] = ()) -> None:
+    def compile(self, optimizer: Any, loss: Any, metrics: Any = ()) -> None:
         """Choose how to train.
 
         Parameters
@@ -56,16 +58,21 @@ class Model(Module):
         loss
             A name ("mse", "sparse_categorical_crossentropy" …), a Loss, or a function (y_true, y_pred).
         metrics
-            Names ("accuracy", any loss) or Metric objects to watch.
+            Names ("accuracy", any loss) or Metric objects to watch, or functions (y_true, y_pred).
         """
         self.optimizer = optimizers.get(optimizer)
         self.loss = losses.get(loss)
-        self.metrics = [get_metric(m, self.loss) for m in metrics]
+        wanted = [] if metrics is None else metrics if isinstance(metrics, list | tuple) else [metrics]
+        self.metrics = [get_metric(m, self.loss) for m in wanted]
+        names = ["loss", *(m.name for m in self.metrics)]
+        if len(set(names)) < len(names):
+            raise ArgumentError(f"compile: each metric needs a name of its own, and none 'loss': {names}")
 
     # -- one step --------------------------------------------------------------------------------------
 
     def train_step(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, Tensor]:
         """Learn from one batch: predict, measure, differentiate, step. Return the loss and predictions."""
+        self._check_compiled("train_step")
         assert self.optimizer is not None
         assert self.loss is not None
         y_pred = self(x)
@@ -139,10 +146,10 @@ class Model(Module):
             After Ctrl-C, when the callbacks have finished; ``model.history`` has what there is.
         """
         self._check_compiled("fit")
-        if epochs < initial_epoch or batch_size < 1:
-            raise ArgumentError(
-                f"fit: impossible epochs={epochs} (from {initial_epoch}) or batch_size={batch_size}"
-            )
+        positive(batch_size, "fit: batch_size")
+        if positive(epochs, "fit: epochs") < initial_epoch:
+            raise ArgumentError(f"fit: epochs={epochs} is where the run ends, before initial_epoch={initial_epoch}")
+        callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
         if y is not None:
             x, y, sample_weight, validation_data = _split(
                 x, y, sample_weight, validation_split, validation_data
@@ -153,10 +160,13 @@ class Model(Module):
                 "fit: class_weight, sample_weight and validation_split need x and y as arrays"
             )
         batches = _batches(x, y, sample_weight, batch_size, shuffle)
-        if validation_data is not None:
-            check_data(validation_data[0], validation_data[1], "validation_data")
+        if isinstance(validation_data, tuple | list):
+            validation_data = _triple(validation_data)
+            check_data(_array(validation_data[0]), _array(validation_data[1]), "validation_data")
+        if self.optimizer is not None and self.optimizer.params:  # layers may have come or been frozen since
+            self.optimizer.bind(self.parameters())
         self.history = History()
-        watchers = [self.history, *callbacks, *_console(verbose)]
+        watchers = [*callbacks, self.history, *_console(verbose)]
         steps = len(batches) if isinstance(batches, Sized) else None
         names = ["loss", *(m.name for m in self.metrics)]
         samples = None if y is None else len(x)
@@ -172,21 +182,29 @@ class Model(Module):
                 }
             )
         self.stop_training = False
+        begun: list[Callback] = []
         logs: dict[str, float] = {}
         try:
-            _call(watchers, "on_train_begin", logs)
+            for watcher in watchers:
+                begun.append(watcher)
+                watcher.on_train_begin(logs)
             for epoch in range(initial_epoch, epochs):
                 _call(watchers, "on_epoch_begin", epoch, {})
                 logs = self._epoch(batches, watchers)
+                if not np.isfinite(logs["loss"]) and np.isfinite(self.history.history.get("loss", [0.0])[-1]):
+                    warnings.warn(f"the loss became {logs['loss']}: {DIVERGED}", stacklevel=2)
                 if validation_data is not None:
-                    measured = self._measure(_batches(*_triple(validation_data), batch_size, False))
+                    held = isinstance(validation_data, tuple)
+                    measured = self._measure(
+                        _batches(*validation_data, batch_size, False) if held else validation_data
+                    )
                     logs |= {f"val_{name}": value for name, value in measured.items()}
                 _call(watchers, "on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
         finally:
             with ExitStack() as ends:  # each is told, even if another's end raises; the stack runs backward
-                for watcher in reversed(watchers):
+                for watcher in reversed(begun):
                     ends.callback(watcher.on_train_end, logs)
         return self.history
 
@@ -201,8 +219,8 @@ class Model(Module):
                 x, y, weight = _triple(batch)
                 _call(watchers, "on_train_batch_begin", i, logs)
                 loss, y_pred = self.train_step(x, y, weight)
-                mean.add(loss, len(x))
-                logs = self._logs(mean, y, y_pred, weight)
+                mean.add(loss, len(y))
+                logs = self._logs(mean, self.metrics, y, y_pred, weight)
                 _call(watchers, "on_train_batch_end", i, logs)
                 if self.stop_training:
                     break
@@ -212,22 +230,25 @@ class Model(Module):
 
     def _measure(self, batches: Iterable[Any]) -> dict[str, float]:
         mean = Mean("loss")
-        for metric in self.metrics:
+        own = deepcopy(self.metrics)  # a callback may measure in the middle of an epoch
+        for metric in own:
             metric.reset_state()
         logs: dict[str, float] = {}
         with self.mode(training=False), no_grad():
             for batch in batches:
                 x, y, weight = _triple(batch)
                 loss, y_pred = self.test_step(x, y, weight)
-                mean.add(loss, len(x))
-                logs = self._logs(mean, y, y_pred, weight)
+                mean.add(loss, len(y))
+                logs = self._logs(mean, own, y, y_pred, weight)
         if not logs:
             raise DataError("evaluate: there is not a single batch to measure on")
         return logs
 
-    def _logs(self, mean: Mean, y: Any, y_pred: Tensor, weight: Any) -> dict[str, float]:
+    def _logs(
+        self, mean: Mean, watched: Sequence[Metric], y: Any, y_pred: Tensor, weight: Any
+    ) -> dict[str, float]:
         logs = {"loss": mean.result()}
-        for metric in self.metrics:
+        for metric in watched:
             metric.update_state(y, y_pred.numpy(), weight)
             logs[metric.name] = metric.result()
         return logs
@@ -258,6 +279,8 @@ class Model(Module):
         if y is not None:
             x, y = _array(x), _array(y)
             check_data(x, y, "evaluate")
+        elif sample_weight is not None:
+            raise ArgumentError("evaluate: sample_weight needs x and y as arrays; put it into the batches")
         logs = self._measure(_batches(x, y, sample_weight, batch_size, False))
         if verbose:
             print("  ".join(f"{name} {value:.4f}" for name, value in logs.items()))
@@ -270,17 +293,22 @@ class Model(Module):
         results = []
         with self.mode(training=False), no_grad():
             x = _array(x)
-            if len(x) == 0:
-                raise DataError("predict: there are no samples")
+            positive(batch_size, "predict: batch_size")
+            if x.ndim == 0 or len(x) == 0:
+                raise DataError(f"predict: expected samples (samples, …), got {_what(x)}")
             check_finite(x, "predict: x")
             for start in range(0, len(x), batch_size):
                 results.append(self(x[start : start + batch_size]).numpy())
         return np.concatenate(results)
 
     def summary(self, print_fn: Any = print) -> None:
-        """Print each layer with its output's shape and number of parameters, and the totals."""
+        """Print each layer with its output's shape and number of parameters, and the totals.
+
+        Raises ArgumentError for a model that isn't built, whose shapes aren't known yet.
+        """
         from .summary import summarize
 
+        self._check_built("summary")
         print_fn(summarize(self))
 
     def save(self, path: Any) -> None:
@@ -303,7 +331,26 @@ class Model(Module):
         """
         from .saving import read_arrays
 
+        self._check_built("load_weights")
         self.load_state_dict(read_arrays(path))
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return a copy of every parameter and buffer, in order."""
+        return list(self.state_dict().values())
+
+    def set_weights(self, weights: Sequence[NDArray[Any]]) -> None:
+        """Set every parameter and buffer, in the order of ``get_weights``."""
+        names = [name for name, _ in self.named_weights()]
+        if len(names) != len(weights):
+            raise ShapeError(f"set_weights: expected {len(names)} arrays, got {len(weights)}")
+        self.load_state_dict(dict(zip(names, weights, strict=True)))
+
+    def _check_built(self, what: str) -> None:
+        if not all(module.built for module in self.modules()):
+            raise ArgumentError(
+                f"{what}: {self.name} isn't built yet, so it has no weights and no shapes; call it on a batch, "
+                "build(input_shape), or start it with Input(shape)"
+            )
 
     def _check_compiled(self, what: str) -> None:
         if self.loss is None or self.optimizer is None:
@@ -378,6 +425,9 @@ def _weights(y: Any, sample_weight: Any, class_weight: dict[int, float] | None) 
 
 def check_data(x: Any, y: Any, what: str) -> None:
     """See that there are samples, as many targets, and no nan or infinite values."""
+    for a in (x, y):
+        if np.ndim(a) == 0:
+            raise DataError(f"{what}: expected arrays (samples, …), got {_what(a)}")
     if len(x) != len(y):
         raise DataError(f"{what}: {len(x)} samples but {len(y)} targets")
     if len(x) == 0:
@@ -405,4 +455,15 @@ def check_finite(a: Any, what: str) -> None:
 def _array(a: Any) -> Any:
     if isinstance(a, Tensor):
         return a.numpy()
-    return a if isinstance(a, np.ndarray) else np.asarray(a)
+    try:
+        return a if isinstance(a, np.ndarray) else np.asarray(a)
+    except ValueError as error:
+        raise DataError(f"expected samples of equal shape, got a {type(a).__name__}: {error}") from None
+
+
+def _what(a: Any) -> str:
+    """Name what was given in the place of an array."""
+    a = a.item() if isinstance(a, np.ndarray) and a.ndim == 0 else a
+    hint = "; .toarray() makes one of a sparse matrix" if hasattr(a, "toarray") else ""
+    shape = f" of shape {a.shape}" if isinstance(a, np.ndarray) else ""
+    return f"{type(a).__name__}{shape}{hint}"

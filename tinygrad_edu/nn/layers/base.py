@@ -1,5 +1,7 @@
 """Layer: a module whose weights take their shape from the first input it sees."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -108,6 +110,8 @@ class Layer(Module):
         self, name: str, shape: Shape, initializer: Any = "glorot_uniform", *, trainable: bool = True
     ) -> Parameter:
         """Make a parameter (or, not trainable, a buffer) of a shape, filled by an initialiser."""
+        if _skeletons:
+            return Parameter(np.zeros(shape, self.dtype), name=f"{self.name}/{name}", trainable=trainable)
         values = initializers.get(initializer)(shape, self.dtype)
         if values.shape != tuple(shape):
             raise ShapeError(f"{self.name}: the initializer of {name} gave {values.shape} for {tuple(shape)}")
@@ -157,8 +161,17 @@ def check_shape(shape: Any) -> Shape:
     return sizes
 
 
-def positive(value: Any, name: str) -> int:
-    """Return a whole number of at least 1, or say that it should have been one."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name}: expected a positive whole number, got {value!r}")
-    return int(value)
+_skeletons: list[bool] = []
+
+
+@contextmanager
+def skeleton() -> Iterator[None]:
+    """Build layers with zeros for weights, which are about to be loaded.
+
+    Zeros take no memory until they are written, so a file that claims a huge layer can't claim it.
+    """
+    _skeletons.append(True)
+    try:
+        yield
+    finally:
+        _skeletons.pop()

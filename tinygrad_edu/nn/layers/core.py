@@ -7,7 +7,8 @@ from ... import ops
 from ...errors import ArgumentError, ShapeError
 from ...tensor import Tensor
 from .. import activations, initializers
-from .base import Layer, Shape, positive
+from ..module import positive
+from .base import Layer, Shape
 
 __all__ = ["Activation", "Dense", "Flatten", "ReLU", "Reshape", "Softmax"]
 

@@ -7,7 +7,8 @@ from ...errors import ShapeError
 from ...ops.windows import output_size, pair, resolve_padding
 from ...tensor import Tensor
 from .. import activations, initializers
-from .base import Layer, Shape, positive
+from ..module import positive
+from .base import Layer, Shape
 
 __all__ = ["AveragePooling2D", "Conv2D", "MaxPooling2D"]
 
