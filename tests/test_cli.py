@@ -201,7 +201,7 @@ def test_ctrl_c_keeps_the_best_weights_and_draws_the_curves(tmp_path):
     process.send_signal(signal.SIGINT)
     rest, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
-    assert "Interrupted" in rest
+    assert "Stopped early" in rest
     assert "Traceback" not in errors
     assert {p.name for p in out.iterdir()} == RESULTS
     epochs = len((out / "history.csv").read_text().splitlines()) - 1

@@ -8,6 +8,9 @@
 Tensor([2., 4., 6.])
 """
 
+from importlib import import_module
+from typing import Any
+
 from .tensor import Tensor  # isort: skip  (first: the tensor and its operations know one another)
 from .autograd import backward, grad
 from .context import enable_grad, is_grad_enabled, no_grad
@@ -75,6 +78,14 @@ from .ops import (
 from .random import default_generator, seed
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Let te.nn, te.data, te.viz and te.testing be there without an import of their own."""
+    if name in ("data", "nn", "testing", "viz"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Function",

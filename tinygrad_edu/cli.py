@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from .context import anchor
-from .errors import FileError, TinygradEduError
+from .errors import FileError, GradientError, TinygradEduError
 
 __all__ = ["main"]
 
@@ -128,8 +128,9 @@ def run(
 ) -> None:
     """Load, build, train, measure and write."""
     import numpy as np
+    from rich.markup import escape
 
-    from . import data, nn, viz
+    from . import data, kernels, nn, viz
     from . import seed as set_seed
 
     set_seed(seed_value)
@@ -151,11 +152,12 @@ def run(
         + (f"{len(validation[0]):,} to choose the best epoch, " if validation else "")
         + f"{len(x_test):,} to test\n"
         + f"{model.count_params():,} parameters; {optimizer_name}, learning rate {optimizer.learning_rate:g}",
-        soft_wrap=True,  # in a log one line stays one line
+        soft_wrap=not console.is_terminal,  # in a log one line stays one line
     )
+    kernels.cache_folder()  # brings Numba, whose import an interruption must not tear apart
     best = nn.callbacks.BestWeights()
     started = time.perf_counter()
-    interrupted = False
+    ended: BaseException | None = None
     try:
         model.fit(
             x_train,
@@ -166,24 +168,25 @@ def run(
             callbacks=[best, nn.callbacks.TerminateOnNaN(), viz.Console(console=console)],
             verbose=0,
         )
-    except KeyboardInterrupt:
-        interrupted = True
-        console.print("[yellow]Interrupted[/]: keeping the best weights so far.")
+    except (KeyboardInterrupt, GradientError) as error:  # Ctrl-C, or the loss became nan
+        if best.best_epoch is None:
+            raise
+        ended = error
+        console.print("[yellow]Stopped early[/]: the best weights so far are kept.")
     seconds = time.perf_counter() - started
     measured = model.evaluate(x_test, y_test, batch_size=256, verbose=0, return_dict=True)
     history = model.history
     assert history is not None
     result = f"test accuracy {measured['accuracy']:.4f}, test loss {measured['loss']:.4f}"
-    if best.best_epoch is not None:
-        result += f", with the weights of epoch {best.best_epoch + 1} of {len(history.epoch)}"
+    result += f", with the weights of epoch {(best.best_epoch or 0) + 1} of {len(history.epoch)}"
     write_results(model, history, x_train[:batch_size], y_train[:batch_size], result, out)
-    console.print(f"[bold]{result}[/] ({seconds:.1f} s)", soft_wrap=True)
+    wrap = not console.is_terminal  # in a log one line stays one line
+    console.print(f"\n[bold]{result}[/] ({seconds:.1f} s)", soft_wrap=wrap)
     console.print("Written:")
     for name, what in FILES.items():
-        if (out / name).exists():
-            console.print(f"  {out / name}  [dim]{what}[/]", soft_wrap=True)
-    if interrupted:
-        sys.exit(130)
+        console.print(f"  {escape(str(out / name))}  [dim]{what}[/]", soft_wrap=True)
+    if ended is not None:
+        raise ended
 
 
 FILES = {
@@ -225,16 +228,15 @@ def write_results(model: Any, history: Any, x: Any, y: Any, result: str, out: Pa
     from .nn.summary import summarize
 
     model.save(out)
-    if history.epoch:
-        names = list(history.history)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["epoch", *names])
-        for i, epoch in enumerate(history.epoch):
-            writer.writerow([epoch + 1, *(f"{history.history[name][i]:.6g}" for name in names)])
-        with writing(out / "history.csv") as file:
-            file.write(text.getvalue().encode())
-        viz.plot_history(history, out / "loss.png")
+    names = list(history.history)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["epoch", *names])
+    for i, epoch in enumerate(history.epoch):
+        writer.writerow([epoch + 1, *(f"{history.history[name][i]:.6g}" for name in names)])
+    with writing(out / "history.csv") as file:
+        file.write(text.getvalue().encode())
+    viz.plot_history(history, out / "loss.png")
     loss = model.loss(y, model(x))
     viz.graph(loss).save(out / "graph.svg")
     summary = f"{summarize(model)}\n\n{result}\n"
@@ -255,9 +257,19 @@ def _check_writable(folder: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command; what this package refuses ends in one line on stderr and exit code 2."""
+    """Run the command.
+
+    What this package refuses ends in one message on stderr and exit code 2; Ctrl-C ends in 130, the shells'
+    code for it.
+    """
     try:
-        cli.main(args=arguments, prog_name="tinygrad-edu", standalone_mode=True)
+        cli.main(args=arguments, prog_name="tinygrad-edu", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except TinygradEduError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(130)

@@ -53,7 +53,7 @@ class Initializer:
 
     def __call__(self, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
         generator = default_generator() if self.seed is None else np.random.default_rng(self.seed)
-        return np.asarray(self.sample(shape, generator), dtype=dtype)
+        return np.array(self.sample(shape, generator), dtype=dtype, order="C")  # nobody else's
 
     def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
         """Draw an array of float64."""

@@ -22,12 +22,15 @@ class Parameter(Tensor):
     Parameter([1., 2.], requires_grad=True, name='bias')
     """
 
-    __slots__ = ()
+    __slots__ = ("buffer",)
+
+    buffer: bool  # never trained, whatever is frozen or unfrozen: running statistics, for example
 
     def __init__(
         self, data: Any, name: str | None = None, *, trainable: bool = True, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(data, requires_grad=trainable, dtype=dtype, name=name)
+        self.buffer = not trainable
         if self._data is data or not self._data.flags.carray:
             self._data = np.array(self._data, order="C")  # its own, since optimizers write into it
 
@@ -63,6 +66,7 @@ class Module:
     classes: ClassVar[dict[str, type["Module"]]] = {}
 
     _training: bool = False
+    _trainable: bool = True
     built: bool = True  # a layer that waits for its first input's shape says False
     _name: str | None = None
 
@@ -149,11 +153,28 @@ class Module:
 
     def named_buffers(self) -> Iterator[tuple[str, Parameter]]:
         """Yield what is saved but not trained, with its path."""
-        return ((path, w) for path, w in self.named_weights() if not w.requires_grad)
+        return ((path, w) for path, w in self.named_weights() if w.buffer)
 
     def count_params(self) -> int:
         """Return how many numbers the module's parameters and buffers hold."""
         return sum(w.size for _, w in self.named_weights())
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the parameters are learned; set it to False to freeze this module and all below it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for module in self.modules():
+            module._trainable = bool(value)
+        for _, w in self.named_weights():
+            w.requires_grad = bool(value) and not w.buffer
+
+    @property
+    def trainable_variables(self) -> list[Parameter]:
+        """Keras' name for ``parameters()``."""
+        return self.parameters()
 
     # -- modes -----------------------------------------------------------------------------------------
 

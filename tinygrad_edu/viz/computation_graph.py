@@ -84,6 +84,9 @@ class Graph:
         """The picture as PNG, 192 dots an inch. Raises FileError if no Graphviz can be run."""
         return render.draw(self, "png")
 
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self.nodes)} boxes and {len(self.edges)} arrows>"
+
     def _repr_svg_(self) -> str:
         return self.svg
 
@@ -262,7 +265,8 @@ def _leaf(id: str, x: Any, module: str, is_result: bool, show_shapes: bool) -> B
         # Floats are what one expects; that labels are whole numbers is worth the room.
         lines.append(str(shape) if dtype is None or dtype.kind == "f" else f"{shape} {dtype}")
         if kind == "parameter":
-            lines.append(f"{prod(shape):,} parameters")
+            count = prod(shape)
+            lines.append(f"{count:,} parameter{'s' * (count != 1)}")
     if kind == "input" and not ("/" in name and f"/{module}".endswith(f"/{name.rpartition('/')[0]}")):
         module = ""  # data comes from outside, unless its name says that the module keeps it
     return Box(

@@ -34,6 +34,8 @@ class Layer(Module):
         Of the weights and of what flows through: inputs are converted to it.
     input_shape
         The shape of one sample, to build the model before it sees data.
+    trainable
+        False freezes its weights; it can be changed later too.
 
     Examples
     --------
@@ -60,7 +62,9 @@ class Layer(Module):
         name: str | None = None,
         dtype: DTypeLike = "float32",
         input_shape: Shape | None = None,
+        trainable: bool = True,
     ) -> None:
+        self.trainable = trainable
         self.dtype = np.dtype(dtype)
         if self.dtype.kind != "f":
             raise DTypeError(
@@ -110,16 +114,22 @@ class Layer(Module):
         self, name: str, shape: Shape, initializer: Any = "glorot_uniform", *, trainable: bool = True
     ) -> Parameter:
         """Make a parameter (or, not trainable, a buffer) of a shape, filled by an initialiser."""
-        if _skeletons:
-            return Parameter(np.zeros(shape, self.dtype), name=f"{self.name}/{name}", trainable=trainable)
-        values = initializers.get(initializer)(shape, self.dtype)
-        if values.shape != tuple(shape):
-            raise ShapeError(f"{self.name}: the initializer of {name} gave {values.shape} for {tuple(shape)}")
-        return Parameter(values, name=f"{self.name}/{name}", trainable=trainable)
+        shape = tuple(shape)
+        values = (
+            np.zeros(shape, self.dtype) if _skeletons else initializers.get(initializer)(shape, self.dtype)
+        )
+        if values.shape != shape:
+            raise ShapeError(f"{self.name}: the initializer of {name} gave {values.shape} for {shape}")
+        weight = Parameter(0.0, name=f"{self.name}/{name}", trainable=trainable and self.trainable)
+        weight._data = values
+        weight.buffer = not trainable
+        return weight
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config["dtype"] = self.dtype.name
+        if not self.trainable:
+            config["trainable"] = False
         if self.given_input_shape is not None:
             config["input_shape"] = list(self.given_input_shape)
         for field in self.fields:

@@ -10,7 +10,7 @@ from .. import activations, initializers
 from ..module import positive
 from .base import Layer, Shape
 
-__all__ = ["AveragePooling2D", "Conv2D", "MaxPooling2D"]
+__all__ = ["AveragePooling2D", "AvgPool2D", "Conv2D", "MaxPool2D", "MaxPooling2D"]
 
 
 def _expect_image(layer: Layer, input_shape: Shape) -> None:
@@ -133,3 +133,6 @@ class AveragePooling2D(_Pooling2D):
 
     def call(self, x: Any) -> Tensor:
         return ops.avg_pool2d(x, self.pool_size, strides=self.strides, padding=self.padding)
+
+
+MaxPool2D, AvgPool2D = MaxPooling2D, AveragePooling2D  # Keras has both names
