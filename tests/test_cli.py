@@ -250,3 +250,24 @@ def test_one_epoch_over_mnist_with_the_cnn(tmp_path):
 def test_networks_of_the_command():
     assert cli.build("mlp", (28, 28, 1), 10).count_params() == 1_333_770
     assert cli.build("cnn", (28, 28, 1), 10).count_params() == 941_494
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("after", [0.0, 0.15])
+def test_ctrl_c_before_the_first_epoch_ends_writes_nothing(tmp_path, after):
+    (tmp_path / "mnist").mkdir()
+    little_mnist(tmp_path)
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*COMMAND, "train", "--data", "mnist", "--epochs", "2", "--batch-size", "1", "--out", str(out)],
+        text=True, env=environment(TINYGRAD_EDU_DATA=str(tmp_path)),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while "parameters;" not in process.stdout.readline():
+        assert process.poll() is None
+    time.sleep(after)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert list(out.iterdir()) == []

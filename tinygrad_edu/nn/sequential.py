@@ -34,12 +34,12 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Sequence[Any] = (), name: str | None = None) -> None:
+        if isinstance(layers, Module):
+            raise ArgumentError("Sequential: put the layers in a list: Sequential([first, second])")
         if name is not None:
             self.name = name
         self.layers: list[Module] = []
         self.input_shape: Shape | None = None
-        if isinstance(layers, Module):
-            raise ArgumentError("Sequential: put the layers in a list: Sequential([first, second])")
         for layer in layers:
             self.add(layer)
 

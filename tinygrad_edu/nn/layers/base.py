@@ -53,6 +53,8 @@ class Layer(Module):
     fields: ClassVar[tuple[str, ...]] = ()
 
     built = False
+    dtype: np.dtype[Any] = np.dtype("float32")
+    given_input_shape: Shape | None = None
     input_shape: Shape | None = None
     output_shape: Shape | None = None
 
@@ -73,9 +75,7 @@ class Layer(Module):
         if name is not None:
             self.name = name
         if input_shape is not None:
-            self.given_input_shape: Shape | None = check_shape(input_shape)
-        else:
-            self.given_input_shape = None
+            self.given_input_shape = check_shape(input_shape)
 
     def build(self, input_shape: Shape) -> None:
         """Make the weights, for samples of this shape."""
