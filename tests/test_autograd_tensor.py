@@ -267,3 +267,9 @@ def test_more_operators_in_place_and_the_bare_decorator():
 def test_an_index_out_of_range_says_what_was_indexed():
     with pytest.raises(te.TinygradEduError, match=r"(?s)index 5 is out of bounds.*x \(3,\) float32"):
         Tensor([1.0, 2.0, 3.0])[5]
+
+
+def test_the_value_of_a_computed_tensor_is_not_replaced():
+    y = leaf([1.0, 2.0]) * 2
+    with pytest.raises(GradientError, match="was computed"):
+        y.data = np.zeros(2)

@@ -92,6 +92,11 @@ class Tensor:
 
     @data.setter
     def data(self, value: Any) -> None:
+        if self.node is not None:
+            raise GradientError(
+                f"Tensor.data: this tensor {self.shape} was computed, and gradients may need its value as it was; "
+                "compute a new one, or change a .detach()ed copy"
+            )
         array = as_array(value)
         if array.shape != self._data.shape:
             raise ShapeError(

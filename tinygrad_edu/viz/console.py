@@ -332,11 +332,12 @@ class _Track:
             self.best, self.best_epoch = value, epoch
 
     def trend(self, epochs: int) -> "Text":
-        """Draw the last epochs, and where the last step went: green when that was for the better."""
+        """Draw the last epochs, and where they led: green when that was for the better."""
         from rich.text import Text
 
-        text = Text(sparkline(self.recent[-epochs:]))
-        step = self.recent[-1] - self.recent[-2] if len(self.recent) > 1 else 0.0
+        shown = self.recent[-epochs:]
+        text = Text(sparkline(shown))
+        step = shown[-1] - shown[0] if shown else 0.0
         if step > 0 or step < 0:  # neither for NaN
             style = "" if self.grows is None else "green" if (step > 0) == self.grows else "red"
             text.append(" ↗" if step > 0 else " ↘", style)

@@ -219,7 +219,10 @@ def _draw_panel(
     panel.set_xlim(epochs.min() - margin, epochs.max() + margin)
     # Whole numbers, and none where there is no epoch.
     ticks = MaxNLocator(nbins=8, integer=True, min_n_ticks=1).tick_values(*panel.get_xlim())
-    panel.set_xticks([tick for tick in ticks if epochs.min() <= tick <= epochs.max()])
+    inside = [tick for tick in ticks if epochs.min() <= tick <= epochs.max()]
+    if len(inside) > 1 and inside[0] - epochs.min() >= (inside[1] - inside[0]) / 2:
+        inside.insert(0, epochs.min())  # where the curves begin
+    panel.set_xticks(inside)
 
 
 def _markers(gaps: npt.NDArray[np.bool_]) -> list[int]:
