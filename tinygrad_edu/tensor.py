@@ -94,8 +94,8 @@ class Tensor:
     def data(self, value: Any) -> None:
         if self.node is not None:
             raise GradientError(
-                f"Tensor.data: this tensor {self.shape} was computed, and gradients may need its value as it was; "
-                "compute a new one, or change a .detach()ed copy"
+                f"Tensor.data: this tensor {self.shape} was computed, and gradients may need its value as it "
+                "was; compute a new one, or change a copy: Tensor(t.numpy().copy())"
             )
         array = as_array(value)
         if array.shape != self._data.shape:
