@@ -57,7 +57,7 @@ def test_lazy_and_eager_building_agree():
     lazy = nn.Sequential([nn.Dense(3, "tanh"), nn.Dense(2)])
     x = np.arange(8.0).reshape(2, 4)
     np.testing.assert_array_equal(lazy(x).numpy(), eager(x).numpy())
-    assert lazy.input_shape == (4,)
+    assert lazy.input_shape == (None, 4)
 
 
 @given(
@@ -70,7 +70,7 @@ def test_dense_is_activation_of_x_w_plus_b(n, inputs, units, bias, activation):
     y = layer(x)
     z = x @ layer.kernel.numpy() + (layer.bias.numpy() if bias else 0)
     np.testing.assert_allclose(y.numpy(), nn.activations.get(activation)(z), rtol=1e-12)
-    assert layer.output_shape == y.shape[1:] == (units,)
+    assert layer.output_shape == (None, *y.shape[1:]) == (None, units)
 
 
 def naive_conv(x, w, strides, padding):
@@ -104,7 +104,7 @@ def test_conv2d_layer_against_its_definition(h, w, c, filters, kernel, strides, 
     y = layer(x)
     expected = naive_conv(x, layer.kernel.numpy(), strides, padding) + layer.bias.numpy()
     np.testing.assert_allclose(y.numpy(), expected, atol=1e-12)
-    assert layer.output_shape == y.shape[1:]
+    assert layer.output_shape == (None, *y.shape[1:])
 
 
 @pytest.mark.parametrize("layer", [nn.MaxPooling2D, nn.AveragePooling2D])
@@ -114,7 +114,7 @@ def test_pooling_shapes_and_values(layer, padding, strides):
     x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype("f4")
     pool = layer(2, strides, padding)
     y = pool(x)
-    assert pool.output_shape == y.shape[1:]
+    assert pool.output_shape == (None, *y.shape[1:])
     best = np.max if layer is nn.MaxPooling2D else np.mean
     np.testing.assert_allclose(y.numpy()[:, 0, 0], best(x[:, :2, :2], axis=(1, 2)), rtol=1e-6)
 

@@ -123,7 +123,7 @@ def test_building_leaves_buffers_and_randomness_alone():
     expected = te.default_generator().random()
     te.seed(0)
     model.train()
-    model.build((2,))
+    model.build((None, 2))
     assert model.layers[0].mean.tolist() == [1, 1]
     assert te.default_generator().random() == expected
     assert len(model.parameters()) == 0
@@ -301,7 +301,8 @@ X, Y = line([1, 2, 3])
         (lambda m: m.fit(X, Y, epochs=2.0), ArgumentError, "epochs: expected a positive whole number"),
         (lambda m: m.fit(X, Y, batch_size="32"), ArgumentError, "batch_size: expected"),
         (lambda m: m.evaluate([(X, Y)], sample_weight=[1]), ArgumentError, "needs x and y as arrays"),
-        (lambda m: m.build((5,)), ShapeError, "built for 3"),
+        (lambda m: m.build((None, 5)), ShapeError, "built for 3"),
+        (lambda m: m.build((3,)), ArgumentError, "the batch axis comes first"),
         (lambda m: m.compile("sgd", "mse", ["mae", "mae"]), ArgumentError, "a name of its own"),
         (lambda m: m.compile(nn.optimizers.Adam, "mse"), ArgumentError, r"write Adam\(\)"),
         (lambda m: m.compile("sgd", nn.losses.MeanSquaredError), ArgumentError, r"MeanSquaredError\(\)"),

@@ -48,7 +48,7 @@ class Sequential(Model):
         if isinstance(layer, Input):
             if self.layers:
                 raise ArgumentError("Input says what the first layer gets, so it must come first")
-            self.input_shape = layer.shape
+            self.input_shape = (None, *layer.shape)
             return
         if not isinstance(layer, Module):
             raise ArgumentError(
@@ -56,9 +56,8 @@ class Sequential(Model):
                 + ("; make one: write it with ()" if isinstance(layer, type) else "")
             )
         if not self.layers and self.input_shape is None:
-            self.input_shape = getattr(layer, "given_input_shape", None) or getattr(
-                layer, "input_shape", None
-            )
+            given = getattr(layer, "given_input_shape", None)
+            self.input_shape = getattr(layer, "input_shape", None) if given is None else (None, *given)
         taken = {other.name for other in self.layers}
         if layer._name is None:
             base = snake_case(type(layer).__name__)
@@ -74,25 +73,30 @@ class Sequential(Model):
             self.build(self.input_shape)
 
     def build(self, input_shape: Any) -> None:
-        """Make all weights, for samples of a shape (without the batch axis)."""
-        shape = self.input_shape = check_shape(input_shape)
+        """Make all weights, for batches of a shape that begins with the batch axis: (None, 28, 28, 1)."""
+        if len(input_shape) < 2:
+            raise ArgumentError(
+                f"build: the batch axis comes first, as None: (None, 784); got {tuple(input_shape)}"
+            )
+        shape: Shape = (None, *check_shape(input_shape[1:]))
+        self.input_shape = shape
         for layer in self.layers:
             try:
                 shape = build_layer(layer, shape)
             except (ShapeError, ArgumentError) as error:
                 raise type(error)(
-                    f"{layer.name}: can't follow on samples of shape {shape}: {error}"
+                    f"{layer.name}: can't follow on samples of shape {shape[1:]}: {error}"
                 ) from None
         self.built = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of one result for one sample's shape."""
+        """Return the shape of the results for a shape of inputs."""
         for layer in self.layers:
             input_shape = layer.compute_output_shape(input_shape)  # type: ignore[attr-defined]
         return input_shape
 
     def _build_for(self, *inputs: Any) -> None:
-        self.build(inputs[0].shape[1:])
+        self.build(inputs[0].shape)
 
     def __call__(self, *inputs: Any, training: bool | None = None, **arguments: Any) -> Any:
         x, *rest = inputs
@@ -111,7 +115,7 @@ class Sequential(Model):
     def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "input_shape": None if self.input_shape is None else list(self.input_shape),
+            "input_shape": None if self.input_shape is None else list(self.input_shape[1:]),
             "layers": [describe_module(layer) for layer in self.layers],
         }
 

@@ -51,7 +51,7 @@ def _shape(layer: Any) -> str:
     shape = getattr(layer, "output_shape", None)
     if shape is None and getattr(layer, "input_shape", None) is not None:
         shape = layer.compute_output_shape(layer.input_shape)
-    return "?" if shape is None else "(" + ", ".join(["None", *map(str, shape)]) + ")"
+    return "?" if shape is None else str(shape)
 
 
 def _bytes(n: float) -> str:

@@ -349,7 +349,7 @@ class Model(Module):
         if not all(module.built for module in self.modules()):
             raise ArgumentError(
                 f"{what}: {self.name} isn't built yet, so it has no weights and no shapes; call it on a batch, "
-                "build(input_shape), or start it with Input(shape)"
+                "build((None, ...)), or start it with Input(shape)"
             )
 
     def _check_compiled(self, what: str) -> None:

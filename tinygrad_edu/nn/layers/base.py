@@ -15,7 +15,7 @@ from ..module import Module, Parameter
 
 __all__ = ["Input", "Layer"]
 
-Shape = tuple[int, ...]  # of one sample, without the batch
+Shape = tuple[Any, ...]  # the batch axis first, as None where its length isn't fixed
 
 
 class Layer(Module):
@@ -23,8 +23,8 @@ class Layer(Module):
 
     A subclass writes ``call(x)``; ``build(input_shape)`` if it has weights, which it makes with
     ``add_weight``; ``compute_output_shape`` if a trial run with zeros would be too dear; and names its
-    constructor's arguments in ``fields``, so that it can be saved. Shapes are those of one sample,
-    without the batch axis.
+    constructor's arguments in ``fields``, so that it can be saved. As in Keras the shapes begin with the
+    batch axis: (None, 28, 28, 1).
 
     Parameters
     ----------
@@ -83,7 +83,8 @@ class Layer(Module):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one result; by default it is tried out on zeros."""
         with no_grad(), self.mode(training=False):
-            return tuple(self.call(Tensor(np.zeros((1, *input_shape), self.dtype))).shape[1:])
+            one = Tensor(np.zeros((1, *input_shape[1:]), self.dtype))
+            return (input_shape[0], *self.call(one).shape[1:])
 
     def build_once(self, input_shape: Shape) -> None:
         """Build for samples of a shape, unless that has been done."""
@@ -98,7 +99,7 @@ class Layer(Module):
             self.input_shape = input_shape
 
     def _build_for(self, *inputs: Any) -> None:
-        self.build_once(tuple(inputs[0].shape[1:]))
+        self.build_once((None, *inputs[0].shape[1:]))
 
     def __call__(self, *inputs: Any, training: bool | None = None, **arguments: Any) -> Any:
         x, *rest = inputs

@@ -55,7 +55,7 @@ class Dense(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
 
     def build(self, input_shape: Shape) -> None:
-        if not input_shape:
+        if len(input_shape) < 2:
             raise ShapeError(f"{self.name}: expected samples with at least one feature, got shape (batch,)")
         self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer)
         if self.use_bias:
@@ -78,7 +78,7 @@ class Flatten(Layer):
     """
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return (math.prod(input_shape),)
+        return input_shape[0], math.prod(input_shape[1:])
 
     def call(self, x: Any) -> Tensor:
         return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
@@ -103,16 +103,16 @@ class Reshape(Layer):
             )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        size = math.prod(input_shape)
+        size = math.prod(input_shape[1:])
         known = math.prod(n for n in self.target_shape if n != -1)
         if size % known or (-1 not in self.target_shape and size != known):
             raise ShapeError(
-                f"{self.name}: {input_shape} has {size} numbers, which don't fit {self.target_shape}"
+                f"{self.name}: {input_shape[1:]} has {size} numbers, which don't fit {self.target_shape}"
             )
-        return tuple(size // known if n == -1 else n for n in self.target_shape)
+        return (input_shape[0], *(size // known if n == -1 else n for n in self.target_shape))
 
     def call(self, x: Any) -> Tensor:
-        return ops.reshape(x, (x.shape[0], *self.compute_output_shape(x.shape[1:])))
+        return ops.reshape(x, self.compute_output_shape(x.shape))
 
 
 class Activation(Layer):

@@ -14,10 +14,10 @@ __all__ = ["AveragePooling2D", "AvgPool2D", "Conv2D", "MaxPool2D", "MaxPooling2D
 
 
 def _expect_image(layer: Layer, input_shape: Shape) -> None:
-    if len(input_shape) != 3:
+    if len(input_shape) != 4:
         raise ShapeError(
-            f"{layer.name}: expected images (height, width, channels), got samples of shape {input_shape}"
-            + ("; Reshape((*shape, 1)) adds the channel axis" if len(input_shape) == 2 else "")
+            f"{layer.name}: expected images (height, width, channels), got samples of shape {input_shape[1:]}"
+            + ("; Reshape((*shape, 1)) adds the channel axis" if len(input_shape) == 3 else "")
         )
 
 
@@ -40,8 +40,8 @@ class Conv2D(Layer):
 
     >>> from tinygrad_edu import nn
     >>> layer = nn.Conv2D(6, 3, input_shape=(28, 28, 1))
-    >>> layer.build_once((28, 28, 1)); layer.output_shape, layer.count_params()
-    ((26, 26, 6), 60)
+    >>> layer.build_once((None, 28, 28, 1)); layer.output_shape, layer.count_params()
+    ((None, 26, 26, 6), 60)
     """
 
     fields = (
@@ -80,9 +80,9 @@ class Conv2D(Layer):
             self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        size = (input_shape[0], input_shape[1])
+        size = (input_shape[1], input_shape[2])
         padding = resolve_padding(self.padding, size, self.kernel_size, self.strides)
-        return (*output_size(size, self.kernel_size, self.strides, padding), self.filters)
+        return (input_shape[0], *output_size(size, self.kernel_size, self.strides, padding), self.filters)
 
     def call(self, x: Any) -> Tensor:
         y = ops.conv2d(x, self.kernel, strides=self.strides, padding=self.padding)
@@ -103,9 +103,9 @@ class _Pooling2D(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         _expect_image(self, input_shape)
-        size = (input_shape[0], input_shape[1])
+        size = (input_shape[1], input_shape[2])
         padding = resolve_padding(self.padding, size, self.pool_size, self.strides)
-        return (*output_size(size, self.pool_size, self.strides, padding), input_shape[2])
+        return (input_shape[0], *output_size(size, self.pool_size, self.strides, padding), input_shape[3])
 
 
 class MaxPooling2D(_Pooling2D):
@@ -115,8 +115,8 @@ class MaxPooling2D(_Pooling2D):
     is "valid" or "same". Input (batch, H, W, C), output (batch, H', W', C).
 
     >>> from tinygrad_edu import nn
-    >>> nn.MaxPooling2D(2).compute_output_shape((26, 26, 6))
-    (13, 13, 6)
+    >>> nn.MaxPooling2D(2).compute_output_shape((None, 26, 26, 6))
+    (None, 13, 13, 6)
     """
 
     def call(self, x: Any) -> Tensor:
@@ -127,8 +127,8 @@ class AveragePooling2D(_Pooling2D):
     """The mean of each window, channel by channel; arguments and shapes as for MaxPooling2D.
 
     >>> from tinygrad_edu import nn
-    >>> nn.AveragePooling2D(2).compute_output_shape((26, 26, 6))
-    (13, 13, 6)
+    >>> nn.AveragePooling2D(2).compute_output_shape((None, 26, 26, 6))
+    (None, 13, 13, 6)
     """
 
     def call(self, x: Any) -> Tensor:
