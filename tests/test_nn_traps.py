@@ -53,6 +53,16 @@ def test_layers_that_come_later_are_trained_too():
     assert model.optimizer.iterations == 2 * steps
 
 
+def test_an_optimizer_goes_from_one_model_to_the_next():
+    optimizer = nn.optimizers.Adam(0.01)
+    for model in (nn.Sequential([nn.Dense(1)]), nn.Sequential([nn.Dense(2), nn.Dense(1)])):
+        model.compile(optimizer, "mse")
+        losses = model.fit(*line([1, 2, 3]), epochs=3, verbose=0).history["loss"]
+        assert losses[-1] < losses[0]
+        assert len(optimizer.params) == len(model.parameters())
+        assert optimizer.iterations == 6
+
+
 def test_frozen_layers_stay_as_they_are_also_on_disk(tmp_path):
     model = nn.Sequential([nn.Input((3,)), nn.Dense(4, name="trunk"), nn.Dense(1)])
     model.layers[0].trainable = False

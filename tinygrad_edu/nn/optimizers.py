@@ -53,6 +53,10 @@ class Optimizer:
         ]
         return self
 
+    def release(self) -> None:
+        """Let go of all parameters and their slots."""
+        self.params, self.state, self.iterations = [], [], 0
+
     def zero_grad(self) -> None:
         """Forget the gradients, before the next ``backward`` adds to them."""
         for p in self.params:

@@ -163,8 +163,12 @@ class Model(Module):
         if isinstance(validation_data, tuple | list):
             validation_data = _triple(validation_data)
             check_data(_array(validation_data[0]), _array(validation_data[1]), "validation_data")
-        if self.optimizer is not None and self.optimizer.params:  # layers may have come or been frozen since
-            self.optimizer.bind(self.parameters())
+        assert self.optimizer is not None
+        if self.optimizer.params:  # layers may have come or been frozen since, or it trained another model
+            if all(module.built for module in self.modules()):
+                self.optimizer.bind(self.parameters())
+            else:
+                self.optimizer.release()
         self.history = History()
         watchers = [*callbacks, self.history, *_console(verbose)]
         steps = len(batches) if isinstance(batches, Sized) else None
