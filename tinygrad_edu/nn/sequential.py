@@ -84,9 +84,8 @@ class Sequential(Model):
             try:
                 shape = build_layer(layer, shape)
             except (ShapeError, ArgumentError) as error:
-                raise type(error)(
-                    f"{layer.name}: can't follow on samples of shape {shape[1:]}: {error}"
-                ) from None
+                reason = str(error).removeprefix(f"{layer.name}: ")
+                raise type(error)(f"{layer.name}: can't take samples of shape {shape[1:]}: {reason}") from None
         self.built = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
