@@ -4,13 +4,12 @@ import gzip
 import hashlib
 import io
 import os
-import secrets
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from tinygrad_edu.errors import FileError
 from tinygrad_edu.files import writing

@@ -63,8 +63,8 @@ class Loss:
         losses = self.call(y_true, y_pred)
         if not isinstance(losses, Tensor):
             raise DTypeError(
-                f"{self.name}: expected a Tensor of losses, got {type(losses).__name__}; compute it from y_pred "
-                "with operators and tinygrad_edu's functions"
+                f"{self.name}: expected a Tensor of losses, got {type(losses).__name__}; compute it "
+                "from y_pred with operators and tinygrad_edu's functions"
             )
         if sample_weight is None:
             return losses.mean()
@@ -272,14 +272,14 @@ class _FunctionLoss(Loss):
         self.function = function
 
     def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
-        # (batch,) against (batch, 1) would broadcast to (batch, batch) in the function, so it is aligned first.
+        # (batch,) against (batch, 1) would broadcast to (batch, batch) in the function: align them first.
         t = y_true.data if isinstance(y_true, Tensor) else np.asarray(y_true)
         if t.shape != y_pred.shape and t.size == y_pred.size and t.shape[:1] == y_pred.shape[:1]:
             t = t.reshape(y_pred.shape)
         losses = self.function(t, y_pred)
         if getattr(losses, "size", 0) > max(t.size, y_pred.size):
             raise ShapeError(
-                f"{self.name}: y_true {t.shape} and y_pred {y_pred.shape} gave losses of shape {losses.shape}: "
+                f"{self.name}: y_true {t.shape} and y_pred {y_pred.shape} gave losses of {losses.shape}: "
                 "every target was compared with every prediction; make their shapes equal"
             )
         return losses  # type: ignore[no-any-return]

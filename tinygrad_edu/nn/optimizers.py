@@ -49,7 +49,8 @@ class Optimizer:
         if not any(id(p) in before for p in self.params):
             self.iterations = 0
         self.state = [
-            before.get(id(p)) or {slot: np.zeros(p.shape, p.dtype) for slot in self.slots} for p in self.params
+            before.get(id(p)) or {slot: np.zeros(p.shape, p.dtype) for slot in self.slots}
+            for p in self.params
         ]
         return self
 

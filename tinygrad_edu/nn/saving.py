@@ -29,8 +29,8 @@ def save_model(model: Model, folder: Any) -> None:
     """Write ``model.json``, ``weights.safetensors`` and, if it was trained, ``optimizer.safetensors``.
 
     The folder is made if need be, and each file is written whole or not at all. Where the loss or a metric is
-    a function, they are left out with a warning. Raises ArgumentError for a model that isn't built or can't be
-    described, FileError if the folder can't be written.
+    a function, they are left out with a warning. Raises ArgumentError for a model that isn't built or can't
+    be described, FileError if the folder can't be written.
     """
     model._check_built("save")
     folder = Path(folder)
@@ -49,8 +49,8 @@ def save_model(model: Model, folder: Any) -> None:
             _compile(Model(), json.loads(json.dumps(description["compile"])))
         except (TinygradEduError, TypeError) as error:
             warnings.warn(
-                f"save: {model.name} is saved without its optimizer, loss and metrics, which can't be described "
-                f"({error}); call compile() again after loading",
+                f"save: {model.name} is saved without its optimizer, loss and metrics, which can't be "
+                f"described ({error}); call compile() again after loading",
                 stacklevel=3,
             )
             del description["compile"]
@@ -74,8 +74,8 @@ def _check_described(model: Model, description: dict[str, Any]) -> None:
             raise ArgumentError("it comes out with other weights")
     except (TinygradEduError, TypeError) as error:
         raise ArgumentError(
-            f"save: {model.name} can't be built again from its description: {error}. A layer of your own names its "
-            "constructor's arguments in `fields`; where that can't be, keep the weights alone with save_weights()"
+            f"save: {model.name} can't be built again from its description: {error}. A layer of your own names "
+            "its constructor's arguments in `fields`; where that can't be, save_weights() keeps the weights alone"
         ) from None
 
 

@@ -85,7 +85,9 @@ class Sequential(Model):
                 shape = build_layer(layer, shape)
             except (ShapeError, ArgumentError) as error:
                 reason = str(error).removeprefix(f"{layer.name}: ")
-                raise type(error)(f"{layer.name}: can't take samples of shape {shape[1:]}: {reason}") from None
+                raise type(error)(
+                    f"{layer.name}: can't take samples of shape {shape[1:]}: {reason}"
+                ) from None
         self.built = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

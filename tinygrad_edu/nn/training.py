@@ -21,6 +21,7 @@ from .callbacks import DIVERGED, Callback, History
 from .metrics import Mean, Metric
 from .metrics import get as get_metric
 from .module import Module, positive
+from .preparation import array_of, batches_of, check_data, check_finite, split, triple, weights_of, what_is
 
 __all__ = ["Model"]
 
@@ -148,21 +149,23 @@ class Model(Module):
         self._check_compiled("fit")
         positive(batch_size, "fit: batch_size")
         if positive(epochs, "fit: epochs") < initial_epoch:
-            raise ArgumentError(f"fit: epochs={epochs} is where the run ends, before initial_epoch={initial_epoch}")
+            raise ArgumentError(
+                f"fit: epochs={epochs} is where the run ends, before initial_epoch={initial_epoch}"
+            )
         callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
         if y is not None:
-            x, y, sample_weight, validation_data = _split(
+            x, y, sample_weight, validation_data = split(
                 x, y, sample_weight, validation_split, validation_data
             )
-            sample_weight = _weights(y, sample_weight, class_weight)
+            sample_weight = weights_of(y, sample_weight, class_weight)
         elif class_weight or sample_weight is not None or validation_split:
             raise ArgumentError(
                 "fit: class_weight, sample_weight and validation_split need x and y as arrays"
             )
-        batches = _batches(x, y, sample_weight, batch_size, shuffle)
+        batches = batches_of(x, y, sample_weight, batch_size, shuffle)
         if isinstance(validation_data, tuple | list):
-            validation_data = _triple(validation_data)
-            check_data(_array(validation_data[0]), _array(validation_data[1]), "validation_data")
+            validation_data = triple(validation_data)
+            check_data(array_of(validation_data[0]), array_of(validation_data[1]), "validation_data")
         assert self.optimizer is not None
         if self.optimizer.params:  # layers may have come or been frozen since, or it trained another model
             if all(module.built for module in self.modules()):
@@ -200,7 +203,7 @@ class Model(Module):
                 if validation_data is not None:
                     held = isinstance(validation_data, tuple)
                     measured = self._measure(
-                        _batches(*validation_data, batch_size, False) if held else validation_data
+                        batches_of(*validation_data, batch_size, False) if held else validation_data
                     )
                     logs |= {f"val_{name}": value for name, value in measured.items()}
                 _call(watchers, "on_epoch_end", epoch, logs)
@@ -220,7 +223,7 @@ class Model(Module):
         logs: dict[str, float] = {}
         with self.mode(training=True):
             for i, batch in enumerate(batches):
-                x, y, weight = _triple(batch)
+                x, y, weight = triple(batch)
                 _call(watchers, "on_train_batch_begin", i, logs)
                 loss, y_pred = self.train_step(x, y, weight)
                 mean.add(loss, len(y))
@@ -240,7 +243,7 @@ class Model(Module):
         logs: dict[str, float] = {}
         with self.mode(training=False), no_grad():
             for batch in batches:
-                x, y, weight = _triple(batch)
+                x, y, weight = triple(batch)
                 loss, y_pred = self.test_step(x, y, weight)
                 mean.add(loss, len(y))
                 logs = self._logs(mean, own, y, y_pred, weight)
@@ -281,11 +284,11 @@ class Model(Module):
         """
         self._check_compiled("evaluate")
         if y is not None:
-            x, y = _array(x), _array(y)
+            x, y = array_of(x), array_of(y)
             check_data(x, y, "evaluate")
         elif sample_weight is not None:
             raise ArgumentError("evaluate: sample_weight needs x and y as arrays; put it into the batches")
-        logs = self._measure(_batches(x, y, sample_weight, batch_size, False))
+        logs = self._measure(batches_of(x, y, sample_weight, batch_size, False))
         if verbose:
             print("  ".join(f"{name} {value:.4f}" for name, value in logs.items()))
         if return_dict:
@@ -296,10 +299,10 @@ class Model(Module):
         """Return the model's output for every sample, an array (samples, …)."""
         results = []
         with self.mode(training=False), no_grad():
-            x = _array(x)
+            x = array_of(x)
             positive(batch_size, "predict: batch_size")
             if x.ndim == 0 or len(x) == 0:
-                raise DataError(f"predict: expected samples (samples, …), got {_what(x)}")
+                raise DataError(f"predict: expected samples (samples, …), got {what_is(x)}")
             check_finite(x, "predict: x")
             for start in range(0, len(x), batch_size):
                 results.append(self(x[start : start + batch_size]).numpy())
@@ -352,8 +355,8 @@ class Model(Module):
     def _check_built(self, what: str) -> None:
         if not all(module.built for module in self.modules()):
             raise ArgumentError(
-                f"{what}: {self.name} isn't built yet, so it has no weights and no shapes; call it on a batch, "
-                "build((None, ...)), or start it with Input(shape)"
+                f"{what}: {self.name} isn't built yet, so it has no weights and no shapes; call it on a "
+                "batch, build((None, ...)), or start it with Input(shape)"
             )
 
     def _check_compiled(self, what: str) -> None:
@@ -366,108 +369,9 @@ def _call(watchers: Sequence[Callback], hook: str, *arguments: Any) -> None:
         getattr(watcher, hook)(*arguments)
 
 
-def _triple(batch: Any) -> tuple[Any, Any, Any]:
-    if isinstance(batch, tuple | list) and len(batch) in (2, 3):
-        return batch[0], batch[1], batch[2] if len(batch) == 3 else None
-    raise DataError("expected batches (x, y) or (x, y, sample_weight)")
-
-
-def _batches(x: Any, y: Any, weight: Any, batch_size: int, shuffle: bool) -> Iterable[Any]:
-    """Cut arrays into batches; anything else gives batches by itself."""
-    if y is None:
-        return x  # type: ignore[no-any-return]
-    from ..data.loader import DataLoader  # data knows no nn, but nn shouldn't need it to be imported
-
-    arrays = (y,) if weight is None else (y, weight)
-    return DataLoader((x, *arrays), batch_size=batch_size, shuffle=shuffle)
-
-
 def _console(verbose: int) -> list[Callback]:
     if not verbose:
         return []
     from ..viz.console import Console
 
     return [Console(live=verbose == 1)]
-
-
-def _split(x: Any, y: Any, weight: Any, share: float, given: Any) -> tuple[Any, Any, Any, Any]:
-    """Check the data and set the last samples aside for validation."""
-    x, y = _array(x), _array(y)
-    check_data(x, y, "fit")
-    if weight is not None:
-        weight = np.asarray(weight, np.float32)
-        if weight.shape != (len(x),):
-            raise ShapeError(
-                f"fit: expected one sample_weight for each of {len(x)} samples, got {weight.shape}"
-            )
-    if not 0 <= share < 1:
-        raise ArgumentError(f"fit: validation_split must be at least 0 and below 1, got {share}")
-    if given is not None or not share:
-        return x, y, weight, given
-    n = int(len(x) * (1 - share))
-    if n in (0, len(x)):
-        raise ArgumentError(
-            f"fit: validation_split={share} of {len(x)} samples leaves one of the parts empty"
-        )
-    validation = (x[n:], y[n:]) if weight is None else (x[n:], y[n:], weight[n:])
-    return x[:n], y[:n], None if weight is None else weight[:n], validation
-
-
-def _weights(y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> Any:
-    """Return the weight of each sample, with its class's weight multiplied in."""
-    if class_weight is None:
-        return sample_weight
-    labels = np.asarray(y)
-    if labels.ndim > 1:
-        labels = labels.argmax(axis=-1) if labels.shape[-1] > 1 else labels.reshape(len(labels))
-    missing = set(np.unique(labels).tolist()) - set(class_weight)
-    if missing:
-        raise DataError(f"fit: class_weight says nothing of class {min(missing)}, which is among the labels")
-    weights = np.array([class_weight[label] for label in labels.tolist()], np.float32)
-    return weights if sample_weight is None else weights * sample_weight
-
-
-def check_data(x: Any, y: Any, what: str) -> None:
-    """See that there are samples, as many targets, and no nan or infinite values."""
-    for a in (x, y):
-        if np.ndim(a) == 0:
-            raise DataError(f"{what}: expected arrays (samples, …), got {_what(a)}")
-    if len(x) != len(y):
-        raise DataError(f"{what}: {len(x)} samples but {len(y)} targets")
-    if len(x) == 0:
-        raise DataError(f"{what}: there are no samples")
-    check_finite(x, f"{what}: x")
-    check_finite(y, f"{what}: y")
-
-
-def check_finite(a: Any, what: str) -> None:
-    """Raise DataError if an array holds nan or infinite values; memory maps are read piece by piece."""
-    a = _array(a)
-    if a.dtype.kind != "f":
-        return
-    step = max(1, 4_000_000 // max(1, a[:1].size))
-    for start in range(0, len(a), step):
-        bad = ~np.isfinite(a[start : start + step])
-        if bad.any():
-            where = tuple(int(i) for i in np.argwhere(bad)[0])
-            raise DataError(
-                f"{what} has nan or infinite values, the first at index "
-                f"{(where[0] + start, *where[1:])}; fill or drop them before training"
-            )
-
-
-def _array(a: Any) -> Any:
-    if isinstance(a, Tensor):
-        return a.numpy()
-    try:
-        return a if isinstance(a, np.ndarray) else np.asarray(a)
-    except ValueError as error:
-        raise DataError(f"expected samples of equal shape, got a {type(a).__name__}: {error}") from None
-
-
-def _what(a: Any) -> str:
-    """Name what was given in the place of an array."""
-    a = a.item() if isinstance(a, np.ndarray) and a.ndim == 0 else a
-    hint = "; .toarray() makes one of a sparse matrix" if hasattr(a, "toarray") else ""
-    shape = f" of shape {a.shape}" if isinstance(a, np.ndarray) else ""
-    return f"{type(a).__name__}{shape}{hint}"
