@@ -74,8 +74,9 @@ def _check_described(model: Model, description: dict[str, Any]) -> None:
             raise ArgumentError("it comes out with other weights")
     except (TinygradEduError, TypeError) as error:
         raise ArgumentError(
-            f"save: {model.name} can't be built again from its description: {error}. A layer of your own names "
-            "its constructor's arguments in `fields`; where that can't be, save_weights() keeps the weights alone"
+            f"save: {model.name} can't be built again from its description: {error}. A layer of your own "
+            "names its constructor's arguments in `fields`; where that can't be, save_weights() keeps the "
+            "weights alone"
         ) from None
 
 
