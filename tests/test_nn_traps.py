@@ -336,3 +336,22 @@ def test_whole_numbers_that_were_told_to_have_a_gradient():
     x.requires_grad = True
     with pytest.raises(GradientError, match="whole numbers"):
         (x * 0.5).sum().backward()
+
+
+def test_loading_in_one_thread_does_not_empty_layers_built_in_another():
+    inside, go_on = threading.Event(), threading.Event()
+
+    def load():
+        with nn.layers.base.skeleton():
+            inside.set()
+            go_on.wait(10)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    inside.wait(10)
+    try:
+        kernel = nn.Sequential([nn.Input((3,)), nn.Dense(2)]).layers[0].kernel
+    finally:
+        go_on.set()
+        thread.join()
+    assert kernel.numpy().any()

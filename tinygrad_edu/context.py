@@ -30,6 +30,7 @@ class _Context(threading.local):
     module: str = ""
     where: Where | None = None
     modes: Mapping[int, bool] = MappingProxyType({})  # by id of the module: training or not
+    loading: bool = False  # layers that are built get zeros for weights, which are about to be loaded
 
 
 context = _Context()

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ...context import no_grad
+from ...context import context, no_grad
 from ...errors import ArgumentError, DTypeError, ShapeError
 from ...tensor import Tensor
 from .. import activations, initializers
@@ -117,7 +117,9 @@ class Layer(Module):
         """Make a parameter (or, not trainable, a buffer) of a shape, filled by an initialiser."""
         shape = tuple(shape)
         values = (
-            np.zeros(shape, self.dtype) if _skeletons else initializers.get(initializer)(shape, self.dtype)
+            np.zeros(shape, self.dtype)
+            if context.loading
+            else initializers.get(initializer)(shape, self.dtype)
         )
         if values.shape != shape:
             raise ShapeError(f"{self.name}: the initializer of {name} gave {values.shape} for {shape}")
@@ -172,17 +174,15 @@ def check_shape(shape: Any) -> Shape:
     return sizes
 
 
-_skeletons: list[bool] = []
-
-
 @contextmanager
 def skeleton() -> Iterator[None]:
     """Build layers with zeros for weights, which are about to be loaded.
 
     Zeros take no memory until they are written, so a file that claims a huge layer can't claim it.
     """
-    _skeletons.append(True)
+    before = context.loading
+    context.loading = True
     try:
         yield
     finally:
-        _skeletons.pop()
+        context.loading = before
