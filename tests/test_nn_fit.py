@@ -237,3 +237,21 @@ def test_float64_data_does_not_widen_a_float32_model():
     model.fit(x, y, verbose=0)
     assert model.predict(x).dtype == np.float32
     assert all(w.dtype == np.float32 for w in model.parameters())
+
+
+def test_bad_batches_and_weights_are_refused_too():
+    x, y = blobs(20)
+    bad = np.where(x == x[3, 1], np.nan, x)
+    model = small_model()
+    model(x)
+    before = model.state_dict()
+    for batches in ([(bad, y)], [(x, y, np.full(20, np.nan))]):
+        with pytest.raises(DataError, match="nan or infinite"):
+            model.fit(batches, verbose=0)
+        with pytest.raises(DataError, match="nan or infinite"):
+            model.evaluate(batches, verbose=0)
+    with pytest.raises(DataError, match="sample_weight has nan"):
+        model.fit(x, y, sample_weight=np.full(20, np.nan), verbose=0)
+    assert all(np.array_equal(before[k], w) for k, w in model.state_dict().items())
+    with pytest.raises(DataError, match="gives its batches only once"):
+        model.fit(((x, y) for _ in range(2)), epochs=2, verbose=0)

@@ -1,6 +1,6 @@
 """From what a user hands to ``fit`` to batches that can be learned from: checked, split and weighted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,28 @@ def triple(batch: Any) -> tuple[Any, Any, Any]:
 def batches_of(x: Any, y: Any, weight: Any, batch_size: int, shuffle: bool) -> Iterable[Any]:
     """Cut arrays into batches; anything else gives batches by itself."""
     if y is None:
-        return x  # type: ignore[no-any-return]
+        return Checked(x)
     from ..data.loader import DataLoader  # data knows no nn, but nn shouldn't need it to be imported
 
     arrays = (y,) if weight is None else (y, weight)
     return DataLoader((x, *arrays), batch_size=batch_size, shuffle=shuffle)
+
+
+class Checked:
+    """Batches from anything that can be iterated over, each looked at before it is learned from."""
+
+    def __init__(self, batches: Iterable[Any]) -> None:
+        self.batches = batches
+
+    def __iter__(self) -> Iterator[Any]:
+        for i, batch in enumerate(self.batches):
+            x, y, weight = triple(batch)
+            parts = {"x": x, "y": y, "sample_weight": weight}
+            for name, part in parts.items():
+                for a in part if isinstance(part, tuple) else (part,):
+                    if a is not None:
+                        check_finite(a, f"batch {i}: {name}")
+            yield x, y, weight
 
 
 def split(x: Any, y: Any, weight: Any, share: float, given: Any) -> tuple[Any, Any, Any, Any]:
@@ -37,6 +54,7 @@ def split(x: Any, y: Any, weight: Any, share: float, given: Any) -> tuple[Any, A
             raise ShapeError(
                 f"fit: expected one sample_weight for each of {len(x)} samples, got {weight.shape}"
             )
+        check_finite(weight, "fit: sample_weight")
     if not 0 <= share < 1:
         raise ArgumentError(f"fit: validation_split must be at least 0 and below 1, got {share}")
     if given is not None or not share:

@@ -174,7 +174,8 @@ class Model(Module):
                 self.optimizer.release()
         self.history = History()
         watchers = [*callbacks, self.history, *_console(verbose)]
-        steps = len(batches) if isinstance(batches, Sized) else None
+        source = x if y is None else batches
+        steps = len(source) if isinstance(source, Sized) else None
         names = ["loss", *(m.name for m in self.metrics)]
         samples = None if y is None else len(x)
         for watcher in watchers:
@@ -203,7 +204,9 @@ class Model(Module):
                 if validation_data is not None:
                     held = isinstance(validation_data, tuple)
                     measured = self._measure(
-                        batches_of(*validation_data, batch_size, False) if held else validation_data
+                        batches_of(*validation_data, batch_size, False)
+                        if held
+                        else batches_of(validation_data, None, None, batch_size, False)
                     )
                     logs |= {f"val_{name}": value for name, value in measured.items()}
                 _call(watchers, "on_epoch_end", epoch, logs)
@@ -232,7 +235,10 @@ class Model(Module):
                 if self.stop_training:
                     break
         if not logs:
-            raise DataError("fit: there is not a single batch to learn from")
+            raise DataError(
+                "fit: there is not a single batch to learn from. (A generator gives its batches only once; "
+                "for several epochs pass a list or a DataLoader)"
+            )
         return logs
 
     def _measure(self, batches: Iterable[Any]) -> dict[str, float]:
