@@ -249,17 +249,9 @@ def _run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -
     args: list[Any] = []
     for kind, key in node.fn._plan:
         if kind == "input":
-            source, value = inputs[key[0]], saved[key[1]]
-            leaf = _leaf_seen(source, value)
-            if leaf is not None and leaf.changed > node.order:
-                raise GradientError(
-                    f"{node.fn.name}{_place(node)}: {leaf.name or 'a leaf'} {leaf.shape} was changed in "
-                    "place after this was computed from it, so its gradient would be wrong. Call backward() "
-                    "before optimizer.step(), and compute the loss again after it"
-                )
-            if create_graph:
-                value = _relink(value, source)
-            args.append(value)
+            args.append(_seen_again(node, inputs[key[0]], saved[key[1]], create_graph))
+        elif kind == "inputs":
+            args.append([_seen_again(node, x, v, create_graph) for x, v in zip(inputs, saved, strict=True)])
         elif kind == "out":
             value = saved[key]
             if create_graph:
@@ -303,6 +295,18 @@ def _run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -
     finally:
         context.module, context.where = before
     return gradients
+
+
+def _seen_again(node: Node, source: Any, value: Any, create_graph: bool) -> Any:
+    """Hand a saved input to a rule: as it was, with its place in the graph if the rule is recorded."""
+    leaf = _leaf_seen(source, value)
+    if leaf is not None and leaf.changed > node.order:
+        raise GradientError(
+            f"{node.fn.name}{_place(node)}: {leaf.name or 'a leaf'} {leaf.shape} was changed in place after "
+            "this was computed from it, so its gradient would be wrong. Call backward() before "
+            "optimizer.step(), and compute the loss again after it"
+        )
+    return _relink(value, source) if create_graph else value
 
 
 def _leaf_seen(source: Any, value: Any) -> Tensor | None:

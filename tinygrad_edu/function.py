@@ -21,6 +21,7 @@ An operation is a class with two static methods::
 ``x1_shape``          its shape alone, so that the array needn't be kept
 ``out``               what ``forward`` returned
 ``axis``              a keyword argument of ``forward``
+``xs``, ``shapes``    where ``forward`` takes ``*xs``: the list of them all, and of their shapes
 ``needs``             a tuple of bools: which inputs want a gradient (skip the work for others)
 a name in ``extras``  something more that ``forward`` returned after its result, for ``backward``
 ====================  =====================================================================
@@ -121,6 +122,7 @@ class Function:
     # Worked out once for each class from the two signatures.
     _inputs: ClassVar[tuple[str, ...]] = ()
     _saves: ClassVar[tuple[int, ...]] = ()  # positions among (inputs…, out, extras…) that the tape keeps
+    _saves_inputs: ClassVar[bool] = False  # all of *xs
     _plan: ClassVar[tuple[tuple[str, Any], ...]] = ()  # how to fill each of backward's parameters
 
     forward: ClassVar[Callable[..., Any]]
@@ -185,7 +187,7 @@ class Function:
             values = (*arrays, out, *extras)
             node.saved = tuple([values[i] for i in cls._saves])
         else:
-            node.saved = ()
+            node.saved = tuple(arrays) if cls._saves_inputs else ()
         return _wrap_all(out, node)  # type: ignore[no-any-return]
 
     @classmethod
@@ -271,13 +273,16 @@ def _read_signatures(cls: type[Function]) -> None:
             plan.append(("input", (positional.index(name), len(saves) - 1)))
         elif name in after:
             if variadic:
-                raise GradientError(f"{cls.__name__}: with *{variadic[0]} only shapes and arguments are kept")
+                raise GradientError(f"{cls.__name__}: with *{variadic[0]} the result isn't kept for the rule")
             saves.append(len(positional) + after.index(name))
             plan.append(("out" if name == "out" else "extra", len(saves) - 1))
         elif name in keywords:
             plan.append(("param", name))
         elif name == "needs":
             plan.append(("needs", None))
+        elif name in variadic:
+            cls._saves_inputs = True
+            plan.append(("inputs", None))
         elif name == "shapes" and variadic:
             plan.append(("shapes", None))
         elif stem in positional and name != stem:
@@ -285,7 +290,7 @@ def _read_signatures(cls: type[Function]) -> None:
         else:
             known = [*positional, *(f"{p}_shape" for p in positional), *after, *keywords, "needs"]
             if variadic:
-                known = ["shapes", *keywords, "needs"]
+                known = [*variadic, "shapes", *keywords, "needs"]
             style = ""
             if positional[:1] in (["self"], ["ctx"]):
                 style = (

@@ -8,37 +8,95 @@ full speed.
 from typing import Any
 
 from . import (
+    activations,
     arithmetic,
+    attention,
     classification,
     comparison,
     convolution,
+    dropout,
     elementwise,
-    linalg,
+    factorizations,
+    indexing,
+    logic,
+    losses,
+    normalization,
+    padding,
     pooling,
+    products,
     reduction,
+    resizing,
+    rounding,
+    scans,
     shape,
+    solving,
+    sorting,
+    special,
+    statistics,
+    trigonometry,
 )
+from .activations import *
 from .arithmetic import *
+from .attention import *
 from .classification import *
 from .comparison import *
 from .convolution import *
+from .dropout import *
 from .elementwise import *
-from .linalg import *
+from .factorizations import *
+from .indexing import *
+from .logic import *
+from .losses import *
+from .normalization import *
+from .padding import *
 from .pooling import *
+from .products import *
 from .reduction import *
-from .registry import OPERATIONS
+from .resizing import *
+from .rounding import *
+from .scans import *
 from .shape import *
+from .solving import *
+from .sorting import *
+from .special import *
+from .statistics import *
+from .trigonometry import *
 
-__all__ = ["ARRAY_FUNCTIONS", "OPERATIONS", "UFUNCS"]
+# What the engine itself uses, and te.* doesn't offer: the operators' classes and what rules are written with.
+from .arithmetic import Add as Add, Divide as Divide, Multiply as Multiply, Negative as Negative  # isort: skip
+from .arithmetic import Pow as Pow, Subtract as Subtract, unbroadcast as unbroadcast  # isort: skip
+from .convolution import conv2d_input_grad as conv2d_input_grad  # isort: skip
+from .convolution import conv2d_weight_grad as conv2d_weight_grad  # isort: skip
+from .products import Matmul as Matmul  # isort: skip
+from .reduction import floating as floating, normalize_axes as normalize_axes  # isort: skip
+from .registry import OPERATIONS as OPERATIONS  # isort: skip
+from .shape import getitem as getitem, scatter_add as scatter_add  # isort: skip
+
+__all__: list[str] = []
+__all__ += activations.__all__
 __all__ += arithmetic.__all__
+__all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += comparison.__all__
 __all__ += convolution.__all__
+__all__ += dropout.__all__
 __all__ += elementwise.__all__
-__all__ += linalg.__all__
+__all__ += indexing.__all__
+__all__ += logic.__all__
+__all__ += losses.__all__
+__all__ += normalization.__all__
+__all__ += padding.__all__
 __all__ += pooling.__all__
+__all__ += products.__all__
 __all__ += reduction.__all__
+__all__ += resizing.__all__
+__all__ += rounding.__all__
+__all__ += scans.__all__
 __all__ += shape.__all__
+__all__ += sorting.__all__
+__all__ += special.__all__
+__all__ += statistics.__all__
+__all__ += trigonometry.__all__
 
 # What np.something(tensor) turns into.
 UFUNCS: dict[str, Any] = {

@@ -11,12 +11,6 @@ from ..tensor import Tensor
 from .registry import register
 
 __all__ = [
-    "Add",
-    "Divide",
-    "Multiply",
-    "Negative",
-    "Pow",
-    "Subtract",
     "abs",
     "add",
     "clip",
@@ -29,7 +23,6 @@ __all__ = [
     "sign",
     "square",
     "subtract",
-    "unbroadcast",
     "where",
 ]
 

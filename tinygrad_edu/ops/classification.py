@@ -16,13 +16,7 @@ from ..tensor import Tensor
 from .reduction import floating
 from .registry import register
 
-__all__ = [
-    "Softmax",
-    "log_softmax",
-    "sigmoid_cross_entropy",
-    "softmax",
-    "softmax_cross_entropy",
-]
+__all__ = ["log_softmax", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy"]
 
 
 @register

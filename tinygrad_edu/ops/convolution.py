@@ -15,7 +15,7 @@ from ..tensor import Tensor
 from .registry import register
 from .windows import Padding, Pair, output_size, pair, resolve_padding
 
-__all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
+__all__ = ["conv2d"]
 
 Shape = tuple[int, ...]
 

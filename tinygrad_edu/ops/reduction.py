@@ -10,7 +10,7 @@ from ..function import Function
 from ..tensor import Tensor
 from .registry import register
 
-__all__ = ["argmax", "argmin", "floating", "logsumexp", "max", "mean", "min", "normalize_axes", "sum"]
+__all__ = ["argmax", "argmin", "logsumexp", "max", "mean", "min", "sum"]
 
 Axis = int | tuple[int, ...] | None
 

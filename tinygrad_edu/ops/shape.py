@@ -17,11 +17,9 @@ __all__ = [
     "concat",
     "expand_dims",
     "flip",
-    "getitem",
     "matrix_transpose",
     "permute_dims",
     "reshape",
-    "scatter_add",
     "squeeze",
     "stack",
 ]

@@ -11,7 +11,7 @@ from ..function import Function, shape_of
 from ..tensor import Tensor
 from .registry import register
 
-__all__ = ["Matmul", "linear", "matmul"]
+__all__ = ["linear", "matmul"]
 
 
 @register

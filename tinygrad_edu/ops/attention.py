@@ -1,0 +1,3 @@
+"""Embedding and attention."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Dropout: noise while training."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Matrix factorizations: Cholesky, QR, eigenvalues, singular values."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Logical and bitwise operations, element by element."""
+
+__all__: list[str] = []

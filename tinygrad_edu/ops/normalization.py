@@ -1,0 +1,3 @@
+"""Batch, layer and group normalisation."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Upsampling of images: nearest and bilinear."""
+
+__all__: list[str] = []

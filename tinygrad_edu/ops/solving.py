@@ -1,0 +1,3 @@
+"""Linear systems: inverse, solve, determinant, pseudo-inverse."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Products, spread and size: prod, variance, norms."""
+
+__all__: list[str] = []
