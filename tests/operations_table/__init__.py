@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from operations_table import elementwise, images, linear_algebra, network, reductions, shapes
+from operations_table import (
+    activations,
+    elementwise,
+    images,
+    layers,
+    linear_algebra,
+    network,
+    reductions,
+    shapes,
+)
 from operations_table.row import Case, Row
 from tinygrad_edu.ops import OPERATIONS
 
@@ -24,7 +33,7 @@ __all__ = [
 ]
 
 TABLE: dict[str, Row] = {}
-for family in (elementwise, reductions, shapes, linear_algebra, network, images):
+for family in (elementwise, activations, reductions, shapes, linear_algebra, network, layers, images):
     assert not set(TABLE) & set(family.ROWS)
     TABLE |= family.ROWS
 
