@@ -16,7 +16,7 @@ from operations_table import (
     reductions,
     shapes,
 )
-from operations_table.row import Case, Row
+from operations_table.row import Case, Row, has_slopes
 from tinygrad_edu.ops import OPERATIONS
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Row",
     "call_of",
     "cases",
+    "has_slopes",
     "is_float",
 ]
 

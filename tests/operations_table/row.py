@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from numpy.typing import NDArray
 
+import tinygrad_edu as te
 from tinygrad_edu.testing import arrays, axes, broadcastable_shapes, shapes
 
 Array = NDArray[Any]
@@ -21,7 +22,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Case:
-    """A call: ``operation.apply(*inputs, **params)``. The float inputs are float64."""
+    """A call: ``operation.apply(*inputs, **params)``. Arrays of floats are float64; numbers stay numbers."""
 
     inputs: tuple[Any, ...]
     params: dict[str, Any] = field(default_factory=dict)
@@ -35,6 +36,8 @@ class Row:
     value: Callable[..., Any]  # the reference: same arguments, arrays in and out
     domain: str = "all reals"  # what the inputs are drawn from, in words
     kinks: str = "none"  # where it has no slope, or jumps, in words
+    at_kinks: tuple[tuple[tuple[Any, ...], dict[str, Any], tuple[Any, ...]], ...] = ()
+    # What it answers there all the same: inputs, arguments, and the gradient of the sum in each input.
     function: Callable[..., Any] | None = None  # what to call, if it isn't an operation of the registry
     least: int = 0  # the least side it can do with
     numpy: Callable[..., Any] | None = None  # what it must equal at nan, inf and both zeros
@@ -44,6 +47,18 @@ class Row:
     slope_rtol: float = 1e-7  # of the gradient against differences
     ulps: float = 16  # of float32 against float64
     fixed: Callable[..., Any] | None = None  # maps the results to what doesn't depend on a choice of signs
+
+
+def has_slopes(function: Callable[..., Any], inputs: tuple[Any, ...], slopes: tuple[Any, ...]) -> bool:
+    """Tell whether the sum of a function's result has these gradients, recorded or not."""
+    leaves = [te.Tensor(np.array(x, np.float64), requires_grad=True) for x in inputs]
+    with np.errstate(all="ignore"):
+        for create_graph in (False, True):
+            found = te.grad(function(*leaves).sum(), leaves, create_graph=create_graph, allow_unused=True)
+            for g, slope in zip(found, slopes, strict=True):
+                if not np.array_equal(0 if g is None else g.data, slope):
+                    return False
+    return True
 
 
 def one_by_one(function: Callable[..., Any]) -> Callable[..., Array]:
@@ -82,12 +97,14 @@ def same_shapes(*options: dict[str, Any]) -> Callable[[int, int], SearchStrategy
     return cases
 
 
-def unary(function: Any, numpy: Any, low: float = -2, high: float = 2, avoid: Any = ()) -> Row:
+def unary(
+    function: Any, numpy: Any, low: float = -2, high: float = 2, avoid: Any = (), **options: Any
+) -> Row:
     def cases(least: int, most: int) -> SearchStrategy[Case]:
         at = shapes(min_side=least, max_side=most)
         return arrays(at, low=low, high=high, avoid=avoid).map(lambda x: Case((x,)))
 
-    return Row(cases, one_by_one(function), numpy=numpy)
+    return Row(cases, one_by_one(function), numpy=numpy, **options)
 
 
 def binary(function: Any, numpy: Any, first: Any = None, second: Any = None, **options: Any) -> Row:

@@ -160,8 +160,9 @@ def layer_norm(
     """Normalise each sample over its own features: y = gamma (x - μ) / √(σ² + ε) + beta.
 
     The result has x's shape and dtype. ``axis`` says over which axes (by default the last, of the
-    channels); ``gamma`` and ``beta`` have the shape of those axes, and are 1 and 0 if left out. Raises ShapeError for an axis that x hasn't, and for a
-    gamma or beta of another shape, ArgumentError for a negative epsilon.
+    channels); ``gamma`` and ``beta`` have the shape of those axes, and are 1 and 0 if left out. Raises
+    ShapeError for an axis that x hasn't, and for a gamma or beta of another shape, ArgumentError for a
+    negative epsilon.
 
     >>> layer_norm(Tensor([[1.0, 3.0], [10.0, 30.0]]), epsilon=0.0)
     Tensor([[-1.,  1.],
