@@ -15,33 +15,36 @@ from tinygrad_edu.kernels import reference
 
 @st.composite
 def convolutions(draw, special=""):
-    """x, w, g, strides and padding; the array called special holds a few NaN and inf."""
-    (kh, kw), strides, padding, x_shape = draw(windows())
-    dtype, features = draw(DTYPES), draw(st.integers(1, 5))
+    """x, w, g, strides, padding, dilation, groups; the array called special holds a few NaN and inf."""
+    (kh, kw), strides, padding, (n, height, width, c) = draw(windows())
+    dilation, groups = draw(
+        st.sampled_from([((1, 1), 1), ((1, 2), 1), ((3, 2), 1), ((1, 1), 3), ((2, 1), 2)])
+    )
+    x_shape = (n, height + (kh - 1) * (dilation[0] - 1), width + (kw - 1) * (dilation[1] - 1), c * groups)
+    dtype, features = draw(DTYPES), draw(st.integers(1, 5)) * groups
     x = draw(arrays(x_shape, dtype, special == "x"))
-    w = draw(arrays((kh, kw, x_shape[3], features), dtype, special == "w"))
+    w = draw(arrays((kh, kw, c, features), dtype, special == "w"))
+    rule = strides, padding, dilation, groups
     with np.errstate(all="ignore"):
-        g = draw(arrays(reference.conv2d(x, w, strides, padding).shape, dtype, special == "g"))
-    return x, w, g, strides, padding
+        g = draw(arrays(reference.conv2d(x, w, *rule).shape, dtype, special == "g"))
+    return x, w, g, *rule
 
 
 @pytest.mark.parametrize("special", ["", "x", "w", "g"])
 @given(data=st.data())
 @unhurried
 def test_convolutions_agree_with_their_twins(special, data):
-    x, w, g, strides, padding = data.draw(convolutions(special))
+    x, w, g, *rule = data.draw(convolutions(special))
     with np.errstate(all="ignore"):
+        assert_same(kernels.conv2d(x, w, *rule), reference.conv2d(x, w, *rule), w[..., 0].size)
         assert_same(
-            kernels.conv2d(x, w, strides, padding), reference.conv2d(x, w, strides, padding), w[..., 0].size
-        )
-        assert_same(
-            kernels.conv2d_input_grad(g, w, x.shape, strides, padding),
-            reference.conv2d_input_grad(g, w, x.shape, strides, padding),
+            kernels.conv2d_input_grad(g, w, x.shape, *rule),
+            reference.conv2d_input_grad(g, w, x.shape, *rule),
             w[:, :, 0].size,
         )
         assert_same(
-            kernels.conv2d_weight_grad(x, g, w.shape, strides, padding),
-            reference.conv2d_weight_grad(x, g, w.shape, strides, padding),
+            kernels.conv2d_weight_grad(x, g, w.shape, *rule),
+            reference.conv2d_weight_grad(x, g, w.shape, *rule),
             g.size,
         )
 
@@ -49,30 +52,58 @@ def test_convolutions_agree_with_their_twins(special, data):
 @given(convolutions())
 @unhurried
 def test_convolution_gradients_are_its_adjoints(case):
-    x, w, g, strides, padding = case
-    forward = inner(kernels.conv2d(x, w, strides, padding), g)
+    x, w, g, *rule = case
+    forward = inner(kernels.conv2d(x, w, *rule), g)
     scale = np.finfo(x.dtype).eps * 100 * (1 + np.sqrt(g.size * w[..., 0].size))
-    assert abs(forward - inner(x, kernels.conv2d_input_grad(g, w, x.shape, strides, padding))) < scale
-    assert abs(forward - inner(w, kernels.conv2d_weight_grad(x, g, w.shape, strides, padding))) < scale
+    assert abs(forward - inner(x, kernels.conv2d_input_grad(g, w, x.shape, *rule))) < scale
+    assert abs(forward - inner(w, kernels.conv2d_weight_grad(x, g, w.shape, *rule))) < scale
 
 
+def test_a_convolution_in_groups_is_one_for_each_share_of_the_channels():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 6, 5, 6)), rng.normal(size=(3, 2, 2, 9))
+    whole = kernels.conv2d(x, w, (1, 2), NO_PADDING, groups=3)
+    for i in range(3):
+        channels, filters = x[..., 2 * i : 2 * i + 2], w[..., 3 * i : 3 * i + 3]
+        alone = kernels.conv2d(channels, filters, (1, 2), NO_PADDING)
+        np.testing.assert_allclose(whole[..., 3 * i : 3 * i + 3], alone, rtol=1e-12, atol=1e-12)
+
+
+def test_a_dilated_kernel_is_one_with_zeros_between():
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 9, 8, 3)), rng.normal(size=(3, 2, 3, 4))
+    wide = np.zeros((5, 4, 3, 4))
+    wide[::2, ::3] = w
+    np.testing.assert_allclose(
+        kernels.conv2d(x, w, (2, 1), NO_PADDING, dilation=(2, 3)),
+        kernels.conv2d(x, wide, (2, 1), NO_PADDING),
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
+PLAIN = (1, 1), 1
 LARGER = {
-    "several images a task": ((40, 13, 13, 6), (3, 3, 6, 16), (1, 1), NO_PADDING),
-    "several bands an image": ((3, 64, 50, 5), (3, 3, 5, 7), (1, 1), ((1, 1), (1, 1))),
-    "bands and strides": ((2, 99, 70, 3), (5, 4, 3, 6), (2, 3), ((1, 2), (2, 0))),
-    "rows wider than a plane": ((1, 9, 1500, 2), (3, 3, 2, 3), (1, 1), ((0, 1), (1, 0))),
-    "stride beyond the kernel": ((9, 41, 40, 4), (2, 1, 4, 4), (3, 4), NO_PADDING),
-    "pointwise": ((20, 16, 16, 20), (1, 1, 20, 9), (1, 1), NO_PADDING),
-    "one output": ((20, 7, 7, 20), (7, 7, 20, 11), (1, 1), NO_PADDING),
+    "several images a task": ((40, 13, 13, 6), (3, 3, 6, 16), (1, 1), NO_PADDING, *PLAIN),
+    "several bands an image": ((3, 64, 50, 5), (3, 3, 5, 7), (1, 1), ((1, 1), (1, 1)), *PLAIN),
+    "bands and strides": ((2, 99, 70, 3), (5, 4, 3, 6), (2, 3), ((1, 2), (2, 0)), *PLAIN),
+    "rows wider than a plane": ((1, 9, 1500, 2), (3, 3, 2, 3), (1, 1), ((0, 1), (1, 0)), *PLAIN),
+    "stride beyond the kernel": ((9, 41, 40, 4), (2, 1, 4, 4), (3, 4), NO_PADDING, *PLAIN),
+    "pointwise": ((20, 16, 16, 20), (1, 1, 20, 9), (1, 1), NO_PADDING, *PLAIN),
+    "one output": ((20, 7, 7, 20), (7, 7, 20, 11), (1, 1), NO_PADDING, *PLAIN),
+    "dilated, in batches": ((20, 40, 40, 8), (3, 3, 8, 5), (1, 1), ((2, 2), (2, 2)), (2, 2), 1),
+    "in groups": ((12, 33, 30, 8), (3, 3, 4, 6), (2, 1), NO_PADDING, (1, 1), 2),
+    "depthwise": ((12, 33, 30, 17), (3, 3, 1, 17), (1, 1), ((1, 1), (1, 1)), (1, 1), 17),
+    "depthwise, several filters a channel": ((12, 33, 30, 5), (3, 3, 1, 15), (2, 2), NO_PADDING, (1, 2), 5),
 }
 
 
 @pytest.mark.parametrize("case", LARGER.values(), ids=LARGER)
 def test_parallel_convolutions_agree_with_their_twins_and_repeat_to_the_bit(case):
-    x_shape, w_shape, strides, padding = case
+    x_shape, w_shape, *rule = case
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=x_shape), rng.normal(size=w_shape)
-    g = rng.normal(size=reference.conv2d(x, w, strides, padding).shape)
+    g = rng.normal(size=reference.conv2d(x, w, *rule).shape)
     for name, arguments, terms in (
         ("conv2d", (x, w), w[..., 0].size),
         ("conv2d_input_grad", (g, w, x_shape), w[:, :, 0].size),
@@ -80,16 +111,16 @@ def test_parallel_convolutions_agree_with_their_twins_and_repeat_to_the_bit(case
     ):
         for dtype in (np.float32, np.float64):
             cast = [a.astype(dtype) if isinstance(a, np.ndarray) else a for a in arguments]
-            got = getattr(kernels, name)(*cast, strides, padding)
-            assert_same(got, getattr(reference, name)(*cast, strides, padding), terms)
+            got = getattr(kernels, name)(*cast, *rule)
+            assert_same(got, getattr(reference, name)(*cast, *rule), terms)
             for _ in range(3):
-                assert np.array_equal(getattr(kernels, name)(*cast, strides, padding), got)
+                assert np.array_equal(getattr(kernels, name)(*cast, *rule), got)
 
 
 @given(convolutions(), st.data())
 @unhurried
 def test_convolutions_fill_and_return_out(case, data):
-    x, w, g, strides, padding = case
+    x, w, g, *rule = case
     for name, arguments, shape in (
         ("conv2d", (x, w), g.shape),
         ("conv2d_input_grad", (g, w, x.shape), x.shape),
@@ -97,16 +128,18 @@ def test_convolutions_fill_and_return_out(case, data):
     ):
         function = getattr(kernels, name)
         out = given_out(data.draw, shape, x.dtype)
-        assert function(*arguments, strides, padding, out=out) is out
-        assert np.array_equal(out, function(*arguments, strides, padding))
+        assert function(*arguments, *rule, out=out) is out
+        assert np.array_equal(out, function(*arguments, *rule))
 
 
-def test_convolution_of_nothing():
-    x, w = np.zeros((0, 5, 5, 2), np.float32), np.ones((3, 3, 2, 4), np.float32)
-    g = kernels.conv2d(x, w, (1, 1), NO_PADDING)
-    assert g.shape == (0, 3, 3, 4)
-    assert kernels.conv2d_input_grad(g, w, x.shape, (1, 1), NO_PADDING).shape == x.shape
-    assert not kernels.conv2d_weight_grad(x, g, w.shape, (1, 1), NO_PADDING).any()
+@pytest.mark.parametrize(("dilation", "groups"), [((1, 1), 1), ((2, 1), 1), ((1, 1), 2)])
+def test_convolution_of_nothing(dilation, groups):
+    rule = (1, 1), NO_PADDING, dilation, groups
+    x, w = np.zeros((0, 5, 5, 2), np.float32), np.ones((3, 3, 2 // groups, 4), np.float32)
+    g = kernels.conv2d(x, w, *rule)
+    assert g.shape == (0, 5 - 2 * dilation[0], 3, 4)
+    assert kernels.conv2d_input_grad(g, w, x.shape, *rule).shape == x.shape
+    assert not kernels.conv2d_weight_grad(x, g, w.shape, *rule).any()
 
 
 def test_convolution_refuses_what_does_not_fit():
@@ -115,6 +148,12 @@ def test_convolution_refuses_what_does_not_fit():
         kernels.conv2d(x[..., :1], w, (1, 1), NO_PADDING)
     with pytest.raises(ShapeError, match="doesn't fit"):
         kernels.conv2d(x[:, :2], w, (1, 1), NO_PADDING)
+    with pytest.raises(ShapeError, match=r"window of \(5, 3\) doesn't fit"):
+        kernels.conv2d(x[:, :4], w, (1, 1), NO_PADDING, dilation=(2, 1))
+    with pytest.raises(ShapeError, match="in 2 groups"):
+        kernels.conv2d(x, w, (1, 1), NO_PADDING, groups=2)
+    with pytest.raises(ShapeError, match="in 2 groups"):
+        kernels.conv2d(x, w[:, :, :1, :3], (1, 1), NO_PADDING, groups=2)
     with pytest.raises(ShapeError, match="out must be"):
         kernels.conv2d(x, w, (1, 1), NO_PADDING, out=x)
     with pytest.raises(ShapeError, match="doesn't fit"):

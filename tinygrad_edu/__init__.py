@@ -12,15 +12,19 @@ from importlib import import_module
 from typing import Any
 
 from .tensor import Tensor  # isort: skip  (first: the tensor and its operations know one another)
-from . import ops
+from . import creation, dtypes, ops
 from .autograd import backward, grad
 from .context import enable_grad, is_grad_enabled, no_grad
+from .creation import *
+from .dtypes import *
+from .dtypes import __array_namespace_info__ as __array_namespace_info__
 from .errors import TinygradEduError
 from .function import Function
 from .ops import *
 from .random import default_generator, seed
 
 __version__ = "0.1.0"
+__array_api_version__ = "2025.12"
 
 
 def __getattr__(name: str) -> Any:
@@ -42,4 +46,6 @@ __all__ = [
     "no_grad",
     "seed",
 ]
+__all__ += creation.__all__
+__all__ += dtypes.__all__
 __all__ += ops.__all__

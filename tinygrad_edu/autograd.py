@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
-from .context import anchor, context, enable_grad, no_grad, source_line
+from .context import context, enable_grad, no_grad
 from .errors import DTypeError, GradientError, ShapeError
-from .function import Node, part_of, shape_of
+from .function import Node, Part
+from .hooks import apply_hooks
+from .rules import run_rule
 from .tensor import Tensor, wrap
 
 __all__ = ["backward", "grad"]
@@ -55,8 +56,8 @@ def backward(
     >>> x.grad
     Tensor(6.)
     """
-    starts = _starts(outputs, gradients, create_graph)
-    found = _sweep(starts, create_graph=create_graph, retain=retain_graph or create_graph)
+    starts = starts_of(outputs, gradients, create_graph)
+    found = walk(starts, create_graph=create_graph, retain=retain_graph or create_graph)
     # Only now, so that a pass which failed half-way has changed nothing.
     for leaf, g in found.values():
         if isinstance(g, Tensor):
@@ -116,24 +117,43 @@ def grad(
                 f"grad: input {i} ({x!r}) doesn't require a gradient, so nothing that used it was recorded; "
                 "make it with requires_grad=True before the computation"
             )
-    starts = _starts(outputs, gradients, create_graph)
-    targets = {id(x if x.node is None else x.node) for x in wanted}
+    starts = starts_of(outputs, gradients, create_graph)
+    origins = [origin(x) for x in wanted]
     retain = create_graph if retain_graph is None else retain_graph
-    found = _sweep(starts, create_graph=create_graph, retain=retain, targets=targets)
-    results: list[Tensor | None] = []
-    for i, x in enumerate(wanted):
-        entry = found.get(id(x if x.node is None else x.node))
-        if entry is None and not allow_unused:
+    targets = {id(x) for x, _ in origins}
+    found = walk(starts, create_graph=create_graph, retain=retain, targets=targets)
+    results = [gradient_of(x, index, found) for x, index in origins]
+    for i, g in enumerate(results):
+        if g is None and not allow_unused:
             raise GradientError(
-                f"grad: the outputs don't depend on input {i} ({x!r}); "
+                f"grad: the outputs don't depend on input {i} ({wanted[i]!r}); "
                 "pass allow_unused=True to get None for it"
             )
-        g = None if entry is None else entry[1]
-        results.append(g if g is None or isinstance(g, Tensor) else wrap(g, None))
     return results[0] if single else tuple(results)
 
 
-def _starts(outputs: Tensor | Sequence[Tensor], gradients: Any, create_graph: bool) -> list[tuple[Any, Any]]:
+def origin(x: Tensor) -> tuple[Any, int | None]:
+    """Return what a gradient for a tensor arrives at: the leaf itself, or a node and which of its results."""
+    if x.node is None:
+        return x, None
+    if x.node.fn is Part:
+        return x.node.inputs[0], x.node.params["index"]
+    return x.node, None
+
+
+def gradient_of(x: Any, index: int | None, found: dict[int, tuple[Any, Any]]) -> Tensor | None:
+    """Pick the gradient for an ``origin`` out of what a walk found."""
+    if id(x) not in found:
+        return None
+    g = found[id(x)][1]
+    if index is not None:
+        g = g[index]
+    return g if g is None or isinstance(g, Tensor) else wrap(g, None)
+
+
+def starts_of(
+    outputs: Tensor | Sequence[Tensor], gradients: Any, create_graph: bool
+) -> list[tuple[Any, Any]]:
     """Pair each output's node (or leaf) with the gradient that the walk starts from."""
     many: list[Tensor] = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     given = [gradients] if isinstance(outputs, Tensor) or gradients is None else list(gradients)
@@ -169,13 +189,19 @@ def _starts(outputs: Tensor | Sequence[Tensor], gradients: Any, create_graph: bo
     return starts
 
 
-def _sweep(
-    starts: Iterable[tuple[Any, Any]], *, create_graph: bool, retain: bool, targets: set[int] | None = None
+def walk(
+    starts: Iterable[tuple[Any, Any]],
+    *,
+    create_graph: bool,
+    retain: bool,
+    targets: set[int] | None = None,
+    stop: bool = False,
 ) -> dict[int, tuple[Any, Any]]:
     """Walk from the newest node to the oldest; return ``{id: (leaf or node, gradient)}``.
 
     Without ``targets`` that is every leaf reached. With them, just those, and only nodes on a way to one
-    of them run.
+    of them run. With ``stop`` the way ends at the first target: each is an independent variable, nothing
+    beyond it is touched, and its hooks are left to the walk that started this one.
     """
     starts = list(starts)
     useful = None if targets is None else _leading_to(targets, [x for x, _ in starts])
@@ -184,6 +210,7 @@ def _sweep(
     flowing: dict[int, Any] = {}  # gradient that has arrived so far, by the node's id
     found: dict[int, tuple[Any, Any]] = {}
     constants: dict[int, Constant] = {}
+    observers = context.observers
 
     def arrive(x: Any, g: Any) -> None:
         key = id(x)
@@ -205,151 +232,45 @@ def _sweep(
             return id(x) in useful
         return isinstance(x, Node) or (isinstance(x, Tensor) and x.requires_grad)
 
-    for x, g in starts:
-        if wants(x):
-            arrive(x, g)
-    while queue:
-        node = waiting.pop(-heappop(queue))
-        g = flowing.pop(id(node))
-        if targets is not None and id(node) in targets:
-            found[id(node)] = (node, g if create_graph else g.copy())  # g flows on, perhaps to another target
-        needs = tuple([wants(x) for x in node.inputs])
-        if True not in needs:
-            continue
-        saved = node.saved
-        gradients = _run_rule(node, g, needs, create_graph)
-        for i, (x, dx) in enumerate(zip(node.inputs, gradients, strict=True)):
-            if needs[i] and dx is not None:
-                dx = _checked(node, i, x, dx)
-                if (
-                    isinstance(dx, np.ndarray)
-                    and not isinstance(x, Node)
-                    and _is_shared(dx, g, (*(saved or ()), *node.params.values()), gradients)
-                ):
-                    dx = dx.copy()
-                arrive(x, dx)
-        if not retain:
-            _free(node, constants)
+    with enable_grad() if create_graph else no_grad():
+        for x, g in starts:
+            if wants(x):
+                arrive(x, g)
+        while queue:
+            node = waiting.pop(-heappop(queue))
+            g = flowing.pop(id(node))
+            wanted = targets is not None and id(node) in targets
+            if node.hooks and not (wanted and stop):
+                g = apply_hooks(node.hooks, g, create_graph)
+            if wanted:
+                found[id(node)] = (node, g if create_graph else _copy(g))  # g may flow on, to another target
+                if stop:
+                    continue
+            needs = tuple([wants(x) for x in node.inputs])
+            if True not in needs:
+                continue
+            saved = node.saved
+            gradients = run_rule(node, g, needs, create_graph)
+            if observers:
+                for observer in observers:
+                    observer.backward(node, g, gradients)
+            for x, dx in zip(node.inputs, gradients, strict=True):
+                if dx is not None:
+                    if (
+                        isinstance(dx, np.ndarray)
+                        and not isinstance(x, Node)
+                        and _is_shared(dx, g, (*(saved or ()), *node.params.values()), gradients)
+                    ):
+                        dx = dx.copy()
+                    arrive(x, dx)
+            if not retain:
+                _free(node, constants)
+        if not stop:
+            for key, (x, g) in found.items():
+                hooks = getattr(x, "hooks", None) if isinstance(x, Tensor) else None
+                if hooks:
+                    found[key] = (x, apply_hooks(hooks, g, create_graph))
     return found
-
-
-@anchor
-def _run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -> tuple[Any, ...]:
-    """Call an operation's backward with what it asked for; return one gradient for each input."""
-    saved, inputs = node.saved, node.inputs
-    if saved is None:
-        raise GradientError(
-            f"{node.fn.name}{_place(node)}: this graph has been walked already, and what its rules had saved "
-            "was freed on the way. Compute the loss again, or keep the graph with retain_graph=True"
-        )
-    if isinstance(node.shape, tuple) and isinstance(g, tuple):  # several results: fill what nobody used
-        g = tuple(
-            [np.zeros(s, node.dtype) if part is None else part for part, s in zip(g, node.shape, strict=True)]
-        )
-    args: list[Any] = []
-    for kind, key in node.fn._plan:
-        if kind == "input":
-            args.append(_seen_again(node, inputs[key[0]], saved[key[1]], create_graph))
-        elif kind == "inputs":
-            args.append([_seen_again(node, x, v, create_graph) for x, v in zip(inputs, saved, strict=True)])
-        elif kind == "out":
-            value = saved[key]
-            if create_graph:
-                value = (
-                    tuple([wrap(v, part_of(node, i, v)) for i, v in enumerate(value)])
-                    if isinstance(value, tuple)
-                    else wrap(value, node)
-                )
-            args.append(value)
-        elif kind == "extra":
-            extra = saved[key]
-            floats = isinstance(extra, np.ndarray | np.floating) and extra.dtype.kind == "f"
-            args.append(None if create_graph and floats else extra)
-        elif kind == "param":
-            args.append(node.params[key] if key in node.params else _default(node, key))
-        elif kind == "shape":
-            args.append(shape_of(inputs[key]))
-        elif kind == "shapes":
-            args.append([shape_of(x) for x in inputs])
-        else:
-            args.append(needs)
-    gradients: tuple[Any, ...]
-    before = context.module, context.where
-    context.module, context.where = node.module, node.where
-    try:
-        with enable_grad() if create_graph else no_grad():
-            result = node.fn.backward(g, *args)
-            gradients = result if isinstance(result, tuple) else (result,)
-            if len(gradients) != len(inputs):
-                raise GradientError(
-                    f"{node.fn.name}.backward returned {len(gradients)} gradients for {len(inputs)} inputs; "
-                    "return one for each, None where there is none"
-                )
-            if node.fn.broadcasts:
-                gradients = tuple(
-                    [
-                        ops.unbroadcast(dx, shape_of(x)) if need and dx is not None else None
-                        for dx, x, need in zip(gradients, inputs, needs, strict=True)
-                    ]
-                )
-    finally:
-        context.module, context.where = before
-    return gradients
-
-
-def _seen_again(node: Node, source: Any, value: Any, create_graph: bool) -> Any:
-    """Hand a saved input to a rule: as it was, with its place in the graph if the rule is recorded."""
-    leaf = _leaf_seen(source, value)
-    if leaf is not None and leaf.changed > node.order:
-        raise GradientError(
-            f"{node.fn.name}{_place(node)}: {leaf.name or 'a leaf'} {leaf.shape} was changed in place after "
-            "this was computed from it, so its gradient would be wrong. Call backward() before "
-            "optimizer.step(), and compute the loss again after it"
-        )
-    return _relink(value, source) if create_graph else value
-
-
-def _leaf_seen(source: Any, value: Any) -> Tensor | None:
-    """Find the leaf whose memory a saved input is: itself, or a view of it (reshaped, sliced)."""
-    if isinstance(source, Tensor):
-        return source
-    if not isinstance(source, Node) or value.base is None:
-        return None
-    while isinstance(source, Node) and len(source.inputs) == 1:  # all operations that make views have one
-        source = source.inputs[0]
-    return source if isinstance(source, Tensor) and np.may_share_memory(source._data, value) else None
-
-
-def _relink(value: Any, source: Any) -> Any:
-    """Give a saved array its place in the graph back, so that the rule's own use of it is recorded."""
-    if isinstance(source, Node):
-        return wrap(value, source)
-    return source if isinstance(source, Tensor) else value
-
-
-def _default(node: Node, name: str) -> Any:
-    defaults: dict[str, Any] = node.fn.forward.__kwdefaults__ or {}
-    return defaults[name]
-
-
-def _checked(node: Node, index: int, x: Any, dx: Any) -> Any:
-    """See that a rule returned a gradient of its input's shape, and give it the input's dtype."""
-    if isinstance(dx, tuple):  # of an operation with several results: each part was checked on its way here
-        return dx
-    if not isinstance(dx, Tensor | np.ndarray):
-        dx = np.asarray(dx)
-    if dx.shape != x.shape:
-        raise GradientError(
-            f"{node.fn.name}.backward{_place(node)} returned a gradient of shape {dx.shape} for input "
-            f"{index}, which is {x.shape}: they must be equal. If it was broadcast, sum over those axes"
-        )
-    if dx.dtype == x.dtype:
-        return dx
-    if x.dtype.kind != "f":
-        raise GradientError(
-            f"{x!r} is of whole numbers, so it has no gradient; convert it: Tensor(..., dtype='float32')"
-        )
-    return dx.astype(x.dtype)
 
 
 def _is_shared(dx: Any, g: Any, kept: tuple[Any, ...], gradients: tuple[Any, ...]) -> bool:
@@ -357,6 +278,12 @@ def _is_shared(dx: Any, g: Any, kept: tuple[Any, ...], gradients: tuple[Any, ...
     if dx.base is not None or dx is g or any(dx is s for s in kept):
         return True
     return sum(dx is other for other in gradients) > 1
+
+
+def _copy(g: Any) -> Any:
+    if isinstance(g, tuple):
+        return tuple([None if part is None else part.copy() for part in g])
+    return g.copy()
 
 
 def _add_parts(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -408,8 +335,3 @@ def _leading_to(targets: set[int], starts: list[Any]) -> set[int]:
         if any(id(x) in useful for x in node.inputs):
             useful.add(id(node))
     return useful
-
-
-def _place(node: Node) -> str:
-    line = source_line(node.where)
-    return f"{f' in {node.module}' if node.module else ''}{f' (line {line})' if line else ''}"

@@ -1,8 +1,9 @@
-"""Where we are: is the tape recording, inside which module, on which line of the user's program.
+"""Where we are: is the tape on, who watches, inside which module, on which line of the user's program.
 
 All of it is thread-local, so a thread that predicts under ``no_grad`` doesn't stop another that trains.
 """
 
+import inspect
 import linecache
 import os
 import sys
@@ -13,7 +14,18 @@ from pathlib import Path
 from types import CodeType, MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
-__all__ = ["SourceLine", "Where", "context", "enable_grad", "is_grad_enabled", "no_grad", "source_line"]
+from .errors import DTypeError
+
+__all__ = [
+    "Observer",
+    "SourceLine",
+    "Where",
+    "context",
+    "enable_grad",
+    "is_grad_enabled",
+    "no_grad",
+    "source_line",
+]
 
 # A place in the user's program: a code object and an offset into its bytecode. Finding the line number
 # takes a search, so that waits until somebody asks (see source_line).
@@ -29,6 +41,8 @@ class _Context(threading.local):
     recording: bool = True
     module: str = ""
     where: Where | None = None
+    rule: Any = None  # the node whose gradient rule is running
+    observers: "tuple[Observer, ...]" = ()
     modes: Mapping[int, bool] = MappingProxyType({})  # by id of the module: training or not
     loading: bool = False  # layers that are built get zeros for weights, which are about to be loaded
 
@@ -82,7 +96,22 @@ def source_line(where: Where | None) -> SourceLine | None:
     return SourceLine(code.co_filename, code.co_firstlineno, "")
 
 
-class _Recording(ContextDecorator):
+class _Block(ContextDecorator):
+    """Something that holds for a ``with`` block, or as a decorator for each call of a function."""
+
+    def __call__(self, function: F) -> F:
+        later = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+        if later or inspect.iscoroutinefunction(function):
+            kind, name = type(self).__name__, getattr(function, "__name__", repr(function))
+            raise DTypeError(
+                f"@{kind} can't decorate {name}, a {'generator' if later else 'coroutine'}: its body runs "
+                f"after the call has returned, when {kind} has ended. Write `with {kind}():` inside it, "
+                f"around what it computes and not around a {'yield' if later else 'await'}"
+            )
+        return super().__call__(function)
+
+
+class _Recording(_Block):
     """Switch the tape on or off for a block (``with no_grad():``) or a function (``@no_grad()``)."""
 
     value: bool
@@ -124,6 +153,46 @@ class enable_grad(_Recording):
     """Record again inside a ``no_grad`` block."""
 
     value = True
+
+
+class Observer(_Block):
+    """Sees each operation and each gradient rule that runs in this thread, in a block or a function.
+
+    Write one or both methods in a subclass; what they raise stops the computation. Several observers nest,
+    and the outermost is told first. ``context.rule`` is the node whose rule is running at that moment, since
+    under ``create_graph`` a rule's own operations are seen too; it is None outside of rules.
+
+    >>> import tinygrad_edu as te
+    >>> class Log(Observer):
+    ...     def forward(self, fn, inputs, params, result, node):
+    ...         print(fn.name, result.shape)
+    ...     def backward(self, node, g, gradients):
+    ...         print("backward of", node.fn.name)
+    >>> x = te.Tensor([1.0, 2.0], requires_grad=True)
+    >>> with Log():
+    ...     (x * 2).sum().backward()
+    multiply (2,)
+    sum ()
+    backward of sum
+    backward of multiply
+    """
+
+    def __enter__(self) -> Self:
+        context.observers = (*context.observers, self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        context.observers = context.observers[:-1]
+
+    def forward(
+        self, fn: Any, inputs: tuple[Any, ...], params: dict[str, Any], result: Any, node: Any
+    ) -> None:
+        """See an operation's result: a Tensor, or a tuple of them. ``node`` is None if it isn't recorded."""
+
+    def backward(self, node: Any, g: Any, gradients: tuple[Any, ...]) -> None:
+        """See what a rule makes of the gradient ``g``: one for each input, None where none is wanted."""
 
 
 def is_grad_enabled() -> bool:

@@ -65,11 +65,11 @@ class Node:
     """One operation on the tape: what was done, to what, where in the model and in the program.
 
     ``inputs`` holds, for each input, the node that made it, or else the thing itself: a leaf Tensor, an
-    array, a number. ``saved`` holds the arrays that the rule needs again, and None once they are freed.
+    array, a number. ``saved`` holds the arrays that the rule needs again, and is None once they are freed.
     ``order`` grows with time, so it sorts any graph topologically.
     """
 
-    __slots__ = ("dtype", "fn", "inputs", "module", "order", "params", "saved", "shape", "where")
+    __slots__ = ("dtype", "fn", "hooks", "inputs", "module", "order", "params", "saved", "shape", "where")
 
     fn: "type[Function]"
     inputs: tuple[Any, ...]
@@ -80,6 +80,7 @@ class Node:
     module: str
     where: Where | None
     order: int
+    hooks: list[Any] | None  # of the result, see hooks.py
 
     def __repr__(self) -> str:
         place = f" in {self.module}" if self.module else ""
@@ -122,7 +123,7 @@ class Function:
     # Worked out once for each class from the two signatures.
     _inputs: ClassVar[tuple[str, ...]] = ()
     _saves: ClassVar[tuple[int, ...]] = ()  # positions among (inputs…, out, extras…) that the tape keeps
-    _saves_inputs: ClassVar[bool] = False  # all of *xs
+    _saves_inputs: ClassVar[bool] = False  # all of *xs, after those
     _plan: ClassVar[tuple[tuple[str, Any], ...]] = ()  # how to fill each of backward's parameters
 
     forward: ClassVar[Callable[..., Any]]
@@ -172,23 +173,31 @@ class Function:
             extras = tuple(rest)
         if not has_tensor:
             return out  # type: ignore[no-any-return]  # an array, see above
-        if not (tracked and context.recording and cls.differentiable):
-            return _wrap_all(out, None)  # type: ignore[no-any-return]  # or a tuple
-        node = Node()
-        node.fn = cls
-        node.inputs = tuple(sources)
-        node.params = params
-        node.module = context.module
-        node.where = user_line()
-        node.order = next(_clock)
-        if type(out) is not np.ndarray and not isinstance(out, tuple):
-            out = np.asarray(out)
-        if cls._saves:
-            values = (*arrays, out, *extras)
-            node.saved = tuple([values[i] for i in cls._saves])
-        else:
-            node.saved = tuple(arrays) if cls._saves_inputs else ()
-        return _wrap_all(out, node)  # type: ignore[no-any-return]
+        node = None
+        if tracked and context.recording and cls.differentiable:
+            node = Node()
+            node.fn = cls
+            node.inputs = tuple(sources)
+            node.params = params
+            node.module = context.module
+            node.where = user_line()
+            node.order = next(_clock)
+            node.hooks = None
+            if type(out) is not np.ndarray and not isinstance(out, tuple):
+                out = np.asarray(out)
+            if cls._saves:
+                values = (*arrays, out, *extras)
+                node.saved = tuple([values[i] for i in cls._saves])
+            else:
+                node.saved = ()
+            if cls._saves_inputs:
+                node.saved += tuple(arrays)
+        result = _wrap_all(out, node)
+        observers = context.observers
+        if observers:
+            for observer in observers:
+                observer.forward(cls, inputs, params, result, node)
+        return result  # type: ignore[no-any-return]  # or a tuple
 
     @classmethod
     def hint(cls, *inputs: Any) -> str:
@@ -249,7 +258,7 @@ def part_of(node: Node, index: int, array: Any) -> Node:
     part.params = {"index": index, "count": len(node.shape)}
     part.saved = ()
     part.shape, part.dtype = np.shape(array), array.dtype
-    part.module, part.where, part.order = node.module, node.where, next(_clock)
+    part.module, part.where, part.order, part.hooks = node.module, node.where, next(_clock), None
     return part
 
 
@@ -272,9 +281,7 @@ def _read_signatures(cls: type[Function]) -> None:
             saves.append(positional.index(name))
             plan.append(("input", (positional.index(name), len(saves) - 1)))
         elif name in after:
-            if variadic:
-                raise GradientError(f"{cls.__name__}: with *{variadic[0]} the result isn't kept for the rule")
-            saves.append(len(positional) + after.index(name))
+            saves.append(after.index(name) - len(after))  # from the end, as there may be any number of inputs
             plan.append(("out" if name == "out" else "extra", len(saves) - 1))
         elif name in keywords:
             plan.append(("param", name))
@@ -290,7 +297,7 @@ def _read_signatures(cls: type[Function]) -> None:
         else:
             known = [*positional, *(f"{p}_shape" for p in positional), *after, *keywords, "needs"]
             if variadic:
-                known = [*variadic, "shapes", *keywords, "needs"]
+                known = [*variadic, "shapes", *after, *keywords, "needs"]
             style = ""
             if positional[:1] in (["self"], ["ctx"]):
                 style = (

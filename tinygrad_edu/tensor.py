@@ -1,19 +1,27 @@
 """Tensor: an array, its gradient, and the operation that made it."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from . import methods, operators
 from .context import context
-from .errors import DTypeError, GradientError, ShapeError
+from .errors import ArgumentError, DTypeError, GradientError, ShapeError, unknown_name
 from .function import Node, now
+
+if TYPE_CHECKING:
+    from .hooks import Hook
 
 __all__ = ["Tensor"]
 
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")  # each contains those before
 
-class Tensor:
+
+class Tensor(operators.Operators, methods.Methods):
     """An n-dimensional array that remembers how it was computed, so that it can be differentiated.
 
     Parameters
@@ -54,7 +62,7 @@ class Tensor:
             [ 9., 13.]])
     """
 
-    __slots__ = ("__weakref__", "_data", "changed", "grad", "name", "node", "requires_grad")
+    __slots__ = ("__weakref__", "_data", "changed", "grad", "hooks", "name", "node", "requires_grad")
 
     _data: NDArray[Any]
     grad: "Tensor | None"
@@ -62,6 +70,7 @@ class Tensor:
     requires_grad: bool
     name: str | None
     changed: int  # tick of the last change in place
+    hooks: "list[Hook] | None"  # of a leaf; set by the first register_hook
 
     def __init__(
         self,
@@ -124,6 +133,26 @@ class Tensor:
         return self._data.size
 
     @property
+    def itemsize(self) -> int:
+        """Bytes for one element."""
+        return self._data.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes for all elements."""
+        return self._data.nbytes
+
+    @property
+    def device(self) -> str:
+        """Where the values are: always "cpu"."""
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: None = None) -> "Tensor":
+        """Return the tensor itself; raises ArgumentError for a device other than "cpu"."""
+        check_device(device)
+        return self
+
+    @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made it."""
         return self.node is None
@@ -146,9 +175,13 @@ class Tensor:
         """Return a tensor with the same memory that is no part of any graph."""
         return wrap(self._data, None)
 
-    def astype(self, dtype: DTypeLike) -> "Tensor":
-        """Convert to a dtype; between floats the gradient flows through."""
-        return ops.astype(self, dtype)
+    def astype(self, dtype: DTypeLike, *, copy: bool = True) -> "Tensor":
+        """Convert to a dtype; between floats the gradient flows through. See :func:`tinygrad_edu.astype`."""
+        return ops.astype(self, dtype, copy=copy)
+
+    def copy(self) -> "Tensor":
+        """Return the same values in memory of their own; the gradient flows through."""
+        return ops.astype(self, self.dtype)
 
     # -- the gradient ----------------------------------------------------------------------------------
 
@@ -163,6 +196,25 @@ class Tensor:
     def zero_grad(self) -> None:
         """Forget the gradient, before the next ``backward`` adds to it."""
         self.grad = None
+
+    def register_hook(self, hook: "Callable[[Tensor], Tensor | None]") -> "Hook":
+        """Call ``hook`` with dL/d(this), once in each backward pass, when all of it has arrived.
+
+        What it returns replaces the gradient, for what lies further back and for ``.grad``; None leaves
+        it. Hooks run in the order in which they were registered, on a gradient that can be differentiated
+        under ``create_graph``. Returns a handle: ``remove()`` it, or use it as a ``with`` block. Raises
+        GradientError for a tensor that requires no gradient, and in the pass if a replacement doesn't have
+        the gradient's shape and dtype.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> with x.register_hook(lambda g: g * 10):
+        ...     (x * x).sum().backward()
+        >>> x.grad
+        Tensor([20., 40.])
+        """
+        from .hooks import register
+
+        return register(self, hook)
 
     # -- conversions -----------------------------------------------------------------------------------
 
@@ -188,33 +240,41 @@ class Tensor:
         return np.array(self._data, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        function = ops.UFUNCS.get(ufunc.__name__)
-        if kwargs and not any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
-            # w.data -= rate * w.grad: nothing to record, so NumPy may do what it was asked.
-            return getattr(ufunc, method)(
-                *[x._data if isinstance(x, Tensor) else x for x in inputs], **kwargs
-            )
-        if method != "__call__" or function is None or kwargs:
-            raise DTypeError(
-                f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method} can't be recorded on a "
-                f"Tensor{' with ' + ', '.join(kwargs) if kwargs else ''}; use tinygrad_edu's own function, "
-                f"or t.numpy() where no gradient is needed. Known: {', '.join(sorted(ops.UFUNCS))}"
-            )
-        return function(*inputs)
+        return numpy_functions.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        function = ops.ARRAY_FUNCTIONS.get(func.__name__)
-        if function is None:
-            raise DTypeError(
-                f"np.{func.__name__} can't be recorded on a Tensor; use tinygrad_edu's own function, or "
-                f"t.numpy() where no gradient is needed. Known: {', '.join(sorted(ops.ARRAY_FUNCTIONS))}"
+        return numpy_functions.call_function(func, args, kwargs)
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
+        if api_version is not None and api_version not in API_VERSIONS:
+            raise unknown_name("version of the array API standard", api_version, API_VERSIONS)
+        return sys.modules["tinygrad_edu"]
+
+    def __dlpack__(self, /, **options: Any) -> Any:
+        """Hand the memory to another library without a copy; see :func:`tinygrad_edu.from_dlpack`."""
+        given = {name: value for name, value in options.items() if value is not None}
+        return self.__array__().__dlpack__(**given)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._data.__dlpack_device__()
+
+    def __getstate__(self) -> Any:
+        if self.node is not None:
+            raise GradientError(
+                f"a computed tensor {self.shape} can't be pickled or copied apart from the graph that it is "
+                "part of; .detach() keeps its values, .copy() is recorded"
             )
-        return function(*args, **kwargs)
+        attributes, slots = object.__getstate__(self)  # type: ignore[misc]
+        return attributes, {**slots, "hooks": None}  # which belong to the original alone
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 
     def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ShapeError(
+                f"a Tensor of shape {self.shape} isn't true or false as a whole; ask x.any() or x.all()"
+            )
         return bool(self._data)
 
     def __float__(self) -> float:
@@ -234,193 +294,25 @@ class Tensor:
             raise DTypeError("a Tensor of shape () can't be iterated over")
         return (self[i] for i in range(self.shape[0]))
 
-    __hash__ = object.__hash__  # by identity: == compares elements
-
-    # -- operators -------------------------------------------------------------------------------------
-
-    def __add__(self, other: Any) -> "Tensor":
-        return ops.Add.apply(self, other)
-
-    def __radd__(self, other: Any) -> "Tensor":
-        return ops.Add.apply(other, self)
-
-    def __sub__(self, other: Any) -> "Tensor":
-        return ops.Subtract.apply(self, other)
-
-    def __rsub__(self, other: Any) -> "Tensor":
-        return ops.Subtract.apply(other, self)
-
-    def __mul__(self, other: Any) -> "Tensor":
-        return ops.Multiply.apply(self, other)
-
-    def __rmul__(self, other: Any) -> "Tensor":
-        return ops.Multiply.apply(other, self)
-
-    def __truediv__(self, other: Any) -> "Tensor":
-        return ops.Divide.apply(self, other)
-
-    def __rtruediv__(self, other: Any) -> "Tensor":
-        return ops.Divide.apply(other, self)
-
-    def __pow__(self, other: Any) -> "Tensor":
-        return ops.Pow.apply(self, other)
-
-    def __rpow__(self, other: Any) -> "Tensor":
-        return ops.Pow.apply(other, self)
-
-    def __matmul__(self, other: Any) -> "Tensor":
-        return ops.Matmul.apply(self, other)
-
-    def __rmatmul__(self, other: Any) -> "Tensor":
-        return ops.Matmul.apply(other, self)
-
-    def __neg__(self) -> "Tensor":
-        return ops.Negative.apply(self)
-
-    def __pos__(self) -> "Tensor":
-        return self
-
-    def __abs__(self) -> "Tensor":
-        return ops.abs(self)
-
-    def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return ops.equal(self, other)
-
-    def __ne__(self, other: object) -> "Tensor":  # type: ignore[override]
-        return ops.not_equal(self, other)
-
-    def __lt__(self, other: Any) -> "Tensor":
-        return ops.less(self, other)
-
-    def __le__(self, other: Any) -> "Tensor":
-        return ops.less_equal(self, other)
-
-    def __gt__(self, other: Any) -> "Tensor":
-        return ops.greater(self, other)
-
-    def __ge__(self, other: Any) -> "Tensor":
-        return ops.greater_equal(self, other)
-
-    def __getitem__(self, index: Any) -> "Tensor":
-        return ops.getitem(self, index)
-
-    def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise DTypeError(
-            "a Tensor's elements can't be assigned, since a recorded value must not change; build a new one "
-            "with where(mask, a, b) or concat, or change t.data[...] before the computation starts"
-        )
-
-    def __iadd__(self, other: Any) -> "Tensor":
-        return self._in_place("+=", self + other)
-
-    def __isub__(self, other: Any) -> "Tensor":
-        return self._in_place("-=", self - other)
-
-    def __imul__(self, other: Any) -> "Tensor":
-        return self._in_place("*=", self * other)
-
-    def __itruediv__(self, other: Any) -> "Tensor":
-        return self._in_place("/=", self / other)
-
-    def __ipow__(self, other: Any) -> "Tensor":
-        return self._in_place("**=", self**other)
-
-    def __imatmul__(self, other: Any) -> "Tensor":
-        return self._in_place("@=", self @ other)
-
-    def _in_place(self, operator: str, result: "Tensor") -> "Tensor":
-        """Let ``w -= rate * w.grad`` update a parameter under ``no_grad``; elsewhere bind a new tensor."""
-        if not (self.requires_grad and self.node is None):
-            return result
-        if context.recording:
-            raise GradientError(
-                f"{operator} on {self.name or 'a leaf'} {self.shape}, which requires a gradient: recorded, "
-                "it would stop being a leaf and never get one. Update it under `with no_grad():`;"
-                " to compute with it, write `y = w + ...` with a new name"
-            )
-        self.data = result._data
-        return self
-
-    # -- methods: the functions of the same name -------------------------------------------------------
-
-    @property
-    def T(self) -> "Tensor":
-        """The transpose of a matrix, shape (m, n) to (n, m)."""
-        if self.ndim != 2:
-            raise ShapeError(f"T: expected two dimensions, got shape {self.shape}; use mT or permute_dims")
-        return ops.permute_dims(self, (1, 0))
-
-    @property
-    def mT(self) -> "Tensor":
-        """The last two dimensions swapped."""
-        return ops.matrix_transpose(self)
-
-    def reshape(self, *shape: Any) -> "Tensor":
-        return ops.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)
-
-    def flatten(self) -> "Tensor":
-        return ops.reshape(self, (-1,))
-
-    def transpose(self, *axes: Any) -> "Tensor":
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        return ops.permute_dims(self, order or tuple(reversed(range(self.ndim))))
-
-    def squeeze(self, axis: int | Sequence[int]) -> "Tensor":
-        return ops.squeeze(self, axis)
-
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
-        return ops.sum(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
-        return ops.mean(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
-        return ops.max(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
-        return ops.min(self, axis=axis, keepdims=keepdims)
-
-    def argmax(self, axis: int | None = None, *, keepdims: bool = False) -> "Tensor":
-        return ops.argmax(self, axis=axis, keepdims=keepdims)
-
-    def argmin(self, axis: int | None = None, *, keepdims: bool = False) -> "Tensor":
-        return ops.argmin(self, axis=axis, keepdims=keepdims)
-
-    def exp(self) -> "Tensor":
-        return ops.exp(self)
-
-    def log(self) -> "Tensor":
-        return ops.log(self)
-
-    def sqrt(self) -> "Tensor":
-        return ops.sqrt(self)
-
-    def tanh(self) -> "Tensor":
-        return ops.tanh(self)
-
-    def sigmoid(self) -> "Tensor":
-        return ops.sigmoid(self)
-
-    def relu(self) -> "Tensor":
-        return ops.relu(self)
-
-    def softmax(self, axis: int = -1) -> "Tensor":
-        return ops.softmax(self, axis=axis)
-
-    def clip(self, min: Any = None, max: Any = None) -> "Tensor":
-        return ops.clip(self, min, max)
-
 
 def wrap(data: Any, node: Node | None) -> Tensor:
     """Make a Tensor of an operation's result, without the checks that user input gets."""
     t = Tensor.__new__(Tensor)
-    t._data = data if type(data) is np.ndarray else np.asarray(data)
+    t._data = data = data if type(data) is np.ndarray else np.asarray(data)
+    if data.dtype.kind not in "fiub":
+        raise DTypeError(f"the result would be of dtype {data.dtype}, and a Tensor has real numbers or bools")
     t.node = node
     t.requires_grad = node is not None
     t.grad = None
     t.name = None
     t.changed = 0
     return t
+
+
+def check_device(device: Any) -> None:
+    """Raise ArgumentError for a device other than the one there is."""
+    if device is not None and device != "cpu":
+        raise ArgumentError(f"device {device!r}: everything is on the CPU here; pass None or 'cpu'")
 
 
 def as_array(data: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
@@ -445,3 +337,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
 
 
 from . import ops  # noqa: E402  (last, since the operations need to know what a Tensor is)
+
+from . import numpy_functions  # noqa: E402  # isort: skip
+
+operators.ops = methods.ops = ops

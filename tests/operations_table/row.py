@@ -98,12 +98,20 @@ def same_shapes(*options: dict[str, Any]) -> Callable[[int, int], SearchStrategy
 
 
 def unary(
-    function: Any, numpy: Any, low: float = -2, high: float = 2, avoid: Any = (), **options: Any
+    function: Any,
+    numpy: Any,
+    low: float = -2,
+    high: float = 2,
+    avoid: Any = (),
+    margin: float = 0.05,
+    **options: Any,
 ) -> Row:
     def cases(least: int, most: int) -> SearchStrategy[Case]:
         at = shapes(min_side=least, max_side=most)
-        return arrays(at, low=low, high=high, avoid=avoid).map(lambda x: Case((x,)))
+        return arrays(at, low=low, high=high, avoid=avoid, margin=margin).map(lambda x: Case((x,)))
 
+    if avoid:
+        options.setdefault("kinks", ", ".join(f"x = {kink:g}" for kink in avoid))
     return Row(cases, one_by_one(function), numpy=numpy, **options)
 
 

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from tinygrad_edu.errors import DTypeError, ShapeError
 
-__all__ = ["Array", "Padding", "Pair", "deliver", "output", "ready", "spatial_shape"]
+__all__ = [
+    "Array", "Padding", "Pair", "deliver", "output", "pad", "padded_zeros", "ready", "spatial_shape",
+    "spread", "unpad",
+]  # fmt: skip
 
 Array = NDArray[Any]
 Pair = tuple[int, int]
@@ -54,3 +57,29 @@ def spatial_shape(shape: tuple[int, ...], window: Pair, strides: Pair, padding: 
     if oh < 1 or ow < 1:
         raise ShapeError(f"a window of {window} doesn't fit images of {shape[1:3]} with padding {padding}")
     return oh, ow
+
+
+def spread(window: tuple[int, ...], dilation: Pair) -> Pair:
+    """How many rows and columns a window reaches over if its cells lie dilation apart.
+
+    >>> spread((3, 3), (1, 2))
+    (3, 5)
+    """
+    return (window[0] - 1) * dilation[0] + 1, (window[1] - 1) * dilation[1] + 1
+
+
+def pad(x: Array, padding: Padding, value: float = 0) -> Array:
+    """Return images (N, H, W, C) with rows and columns of a value around them."""
+    return np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
+
+
+def unpad(x: Array, padding: Padding) -> Array:
+    """Return what padding was put around: a view."""
+    (top, bottom), (left, right) = padding
+    return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
+
+
+def padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> Array:
+    """Return zeros in the shape of images (N, H, W, C) with padding around them."""
+    (n, h, w, c), (rows, columns) = shape, padding
+    return np.zeros((n, h + sum(rows), w + sum(columns), c), dtype)

@@ -17,15 +17,32 @@ multiplies where the others add up: grad[t, f] = sum over p of planes[plane_t][p
 The work is cut into tasks, each a few images or a band of rows of one, small enough for the cache of one
 core. The cut depends on the shapes alone and every sum has a fixed order, so a result is the same to the
 last bit on every run, whatever the number of threads.
+
+That is for kernels without gaps that see all channels. With dilation, or channels in groups, it is
+:mod:`tinygrad_edu.kernels._columns`' turn, and :mod:`tinygrad_edu.kernels._depthwise`'s where each filter
+sees one channel alone.
 """
 
 from functools import lru_cache
+from types import ModuleType
 
 import numpy as np
 
 from tinygrad_edu.errors import ShapeError
-from tinygrad_edu.kernels import reference
-from tinygrad_edu.kernels._arrays import Array, Padding, Pair, deliver, output, ready, spatial_shape
+from tinygrad_edu.kernels import _columns, _depthwise, reference
+from tinygrad_edu.kernels._arrays import (
+    Array,
+    Padding,
+    Pair,
+    deliver,
+    output,
+    pad,
+    padded_zeros,
+    ready,
+    spatial_shape,
+    spread,
+    unpad,
+)
 from tinygrad_edu.kernels._jit import run
 from tinygrad_edu.kernels._planes import (
     Lattice,
@@ -53,23 +70,46 @@ def _lattice(window: Pair, strides: Pair, padding: Padding) -> Lattice:
     return Lattice(sh, sw, min(sh, kh), min(sw, kw), top, left)
 
 
-def conv2d(x: Array, w: Array, strides: Pair, padding: Padding, out: Array | None = None) -> Array:
-    """Slide kernels over images: out[n,y,x,f] = sum over i,j,c of X[n, y*sh+i, x*sw+j, c] * w[i,j,c,f].
+def _other_way(w_shape: tuple[int, ...], dilation: Pair, groups: int) -> ModuleType | None:
+    """Return the module that convolves with such kernels, or None if that is this one."""
+    if groups == 1 and spread(w_shape, dilation) == w_shape[:2]:
+        return None
+    return _depthwise if w_shape[2] == 1 else _columns
 
-    X is x with zeros around it. The kernel isn't flipped (cross-correlation), as in Keras.
+
+def _fit(x_shape: tuple[int, ...], w_shape: tuple[int, ...], groups: int) -> bool:
+    """Whether the kernels see as many channels as there are in a group."""
+    return x_shape[3] == w_shape[2] * groups and w_shape[3] % groups == 0
+
+
+def conv2d(
+    x: Array,
+    w: Array,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """Slide kernels over images: out[n,y,x,f] is the sum of X[n, y*sh + i*dh, x*sw + j*dw, c] * w[i,j,c,f].
+
+    X is x with zeros around it; the sum is over i, j, c. The kernel isn't flipped (cross-correlation), as
+    in Keras. In groups, each share of the filters sees its own share of the channels.
 
     Parameters
     ----------
     x : ndarray (N, H, W, C), float32 or float64
-    w : ndarray (kh, kw, C, F)
+    w : ndarray (kh, kw, C / groups, F)
     strides : (sh, sw)
     padding : ((top, bottom), (left, right)), rows and columns of zeros
+    dilation : (dh, dw), how far apart the numbers of a kernel lie
+    groups : int, divides C and F
     out : ndarray (N, OH, OW, F), optional
         Filled and returned; must not overlap x or w.
 
     Returns
     -------
-    ndarray (N, OH, OW, F), where OH = (H + top + bottom - kh) // sh + 1
+    ndarray (N, OH, OW, F), where OH = (H + top + bottom - (kh - 1) * dh - 1) // sh + 1
 
     Raises
     ------
@@ -89,11 +129,18 @@ def conv2d(x: Array, w: Array, strides: Pair, padding: Padding, out: Array | Non
     x = ready(x)
     w = ready(w, x.dtype)
     kh, kw, c, f = w.shape
-    if x.ndim != 4 or x.shape[3] != c:
-        raise ShapeError(f"conv2d: x {x.shape} should be (N, H, W, C) with the C={c} of w {w.shape}")
-    positions = spatial_shape(x.shape, (kh, kw), strides, padding)
+    if x.ndim != 4 or not _fit(x.shape, w.shape, groups):
+        raise ShapeError(
+            f"conv2d: x {x.shape} should be (N, H, W, C) with the C={c * groups} of w {w.shape}"
+            + (f" in {groups} groups, which divide its filters" if groups > 1 else "")
+        )
+    positions = spatial_shape(x.shape, spread((kh, kw), dilation), strides, padding)
     result = output(out, (len(x), *positions, f), x.dtype)
     if not result.size:
+        return deliver(result, out)
+    way = _other_way(w.shape, dilation, groups)
+    if way is not None:
+        way.conv2d(pad(x, padding), w, strides, dilation, groups, result)
         return deliver(result, out)
     reach = _reach((kh, kw), strides)
     taps = _forward_taps((kh, kw), c, strides, positions[1] + reach[1])
@@ -105,19 +152,26 @@ def conv2d(x: Array, w: Array, strides: Pair, padding: Padding, out: Array | Non
 
 
 def conv2d_input_grad(
-    g: Array, w: Array, x_shape: tuple[int, ...], strides: Pair, padding: Padding, out: Array | None = None
+    g: Array,
+    w: Array,
+    x_shape: tuple[int, ...],
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    out: Array | None = None,
 ) -> Array:
     """Gradient of :func:`conv2d` with respect to x, and the forward pass of a transposed convolution.
 
-    grad_X[n, y*sh+i, x*sw+j, c] is the sum over i,j,f of g[n,y,x,f] * w[i,j,c,f].
+    grad_X[n, y*sh + i*dh, x*sw + j*dw, c] is the sum over i, j, f of g[n,y,x,f] * w[i,j,c,f].
 
     Parameters
     ----------
     g : ndarray (N, OH, OW, F)
         Gradient of conv2d's output.
-    w : ndarray (kh, kw, C, F)
+    w : ndarray (kh, kw, C / groups, F)
     x_shape : (N, H, W, C)
-    strides, padding
+    strides, padding, dilation, groups
         As given to conv2d.
     out : ndarray (N, H, W, C), optional
         Filled and returned; must not overlap g or w.
@@ -143,10 +197,17 @@ def conv2d_input_grad(
     g = ready(g)
     kh, kw, c, f = w.shape
     (sh, sw), ((top, _), (left, _)) = strides, padding
-    if g.shape != (x_shape[0], *spatial_shape(x_shape, (kh, kw), strides, padding), f) or x_shape[3] != c:
+    outputs = spatial_shape(x_shape, spread((kh, kw), dilation), strides, padding)
+    if g.shape != (x_shape[0], *outputs, f) or not _fit(x_shape, w.shape, groups):
         raise ShapeError(f"conv2d_input_grad: g {g.shape} doesn't fit x {x_shape} and w {w.shape}")
     result = output(out, x_shape, g.dtype)
     if not result.size:
+        return deliver(result, out)
+    way = _other_way(w.shape, dilation, groups)
+    if way is not None:
+        padded = padded_zeros(x_shape, padding, g.dtype)
+        way.conv2d_input_grad(g, ready(w, g.dtype), strides, dilation, groups, padded)
+        result[...] = unpad(padded, padding)
         return deliver(result, out)
     reach = _reach((kh, kw), strides)
     positions = (-(-(x_shape[1] + top) // sh), -(-(x_shape[2] + left) // sw))
@@ -163,26 +224,33 @@ def conv2d_input_grad(
 
 
 def conv2d_weight_grad(
-    x: Array, g: Array, w_shape: tuple[int, ...], strides: Pair, padding: Padding, out: Array | None = None
+    x: Array,
+    g: Array,
+    w_shape: tuple[int, ...],
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    out: Array | None = None,
 ) -> Array:
     """Gradient of :func:`conv2d` with respect to w.
 
-    grad_w[i,j,c,f] is the sum over n,y,x of X[n, y*sh+i, x*sw+j, c] * g[n,y,x,f].
+    grad_w[i,j,c,f] is the sum over n, y, x of X[n, y*sh + i*dh, x*sw + j*dw, c] * g[n,y,x,f].
 
     Parameters
     ----------
     x : ndarray (N, H, W, C)
     g : ndarray (N, OH, OW, F)
         Gradient of conv2d's output.
-    w_shape : (kh, kw, C, F)
-    strides, padding
+    w_shape : (kh, kw, C / groups, F)
+    strides, padding, dilation, groups
         As given to conv2d.
-    out : ndarray (kh, kw, C, F), optional
+    out : ndarray (kh, kw, C / groups, F), optional
         Filled and returned; must not overlap x or g.
 
     Returns
     -------
-    ndarray (kh, kw, C, F)
+    ndarray (kh, kw, C / groups, F)
 
     Raises
     ------
@@ -200,12 +268,16 @@ def conv2d_weight_grad(
     x = ready(x)
     g = ready(g, x.dtype)
     kh, kw, c, f = w_shape
-    positions = spatial_shape(x.shape, (kh, kw), strides, padding)
-    if g.shape != (len(x), *positions, f) or x.shape[3] != c:
+    positions = spatial_shape(x.shape, spread((kh, kw), dilation), strides, padding)
+    if g.shape != (len(x), *positions, f) or not _fit(x.shape, w_shape, groups):
         raise ShapeError(f"conv2d_weight_grad: g {g.shape} doesn't fit x {x.shape} and w {w_shape}")
     result = output(out, w_shape, x.dtype)
     if not result.size or not g.size:
         result[...] = 0
+        return deliver(result, out)
+    way = _other_way(w_shape, dilation, groups)
+    if way is not None:
+        way.conv2d_weight_grad(pad(x, padding), g, strides, dilation, groups, result)
         return deliver(result, out)
     reach = _reach((kh, kw), strides)
     lattice = _lattice((kh, kw), strides, padding)

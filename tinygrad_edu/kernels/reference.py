@@ -6,16 +6,18 @@ all windows at once (:func:`_under`). A 3x3 window means nine slices, however la
 because a slice can be written to as well as read, the same nine slices run the other way in the backward
 passes: where forward reads ``under(x)``, backward adds to ``under(grad_x)``.
 
-Shapes are channels last: images ``x`` (N, H, W, C), convolution kernels ``w`` (kh, kw, C, F), outputs
-(N, OH, OW, F). ``strides`` is (sh, sw), ``padding`` ((top, bottom), (left, right)). In the formulas
-y, x are places in the output, i, j cells of the window, and X the padded input.
+Shapes are channels last: images ``x`` (N, H, W, C), convolution kernels ``w`` (kh, kw, C / groups, F),
+outputs (N, OH, OW, F). ``strides`` is (sh, sw), ``padding`` ((top, bottom), (left, right)); the cells of a
+window lie ``dilation`` (dh, dw) apart. In the formulas y, x are places in the output, i, j cells of the
+window, and X the padded input.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from tinygrad_edu.kernels._arrays import Array, Padding, Pair, pad, padded_zeros, spread, unpad
 
 __all__ = [
     "adam",
@@ -33,28 +35,11 @@ __all__ = [
     "softmax_cross_entropy_grad",
 ]
 
-Array = NDArray[Any]
-Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
 
-
-def _pad(x: Array, padding: Padding, value: float = 0) -> Array:
-    return np.pad(x, ((0, 0), *padding, (0, 0)), constant_values=value)
-
-
-def _unpad(x: Array, padding: Padding) -> Array:
-    (top, bottom), (left, right) = padding
-    return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
-
-
-def _padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> Array:
-    (n, h, w, c), (rows, columns) = shape, padding
-    return np.zeros((n, h + sum(rows), w + sum(columns), c), dtype)
-
-
-def _output_size(x: Array, window: tuple[int, ...], strides: Pair) -> Pair:
+def _output_size(x: Array, window: tuple[int, ...], strides: Pair, dilation: Pair = (1, 1)) -> Pair:
     """How many windows fit into the padded images x, down and across."""
-    return (x.shape[1] - window[0]) // strides[0] + 1, (x.shape[2] - window[1]) // strides[1] + 1
+    height, width = spread(window, dilation)
+    return (x.shape[1] - height) // strides[0] + 1, (x.shape[2] - width) // strides[1] + 1
 
 
 def _cells(window: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
@@ -62,52 +47,83 @@ def _cells(window: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     yield from np.ndindex(*window)
 
 
-def _under(x: Array, cell: tuple[int, ...], strides: Pair, size: tuple[int, ...]) -> Array:
+def _under(
+    x: Array, cell: tuple[int, ...], strides: Pair, size: tuple[int, ...], dilation: Pair = (1, 1)
+) -> Array:
     """What lies under one cell of the window in all windows at once: a view of x, (N, OH, OW, C)."""
-    (ky, kx), (sh, sw), (oh, ow) = cell, strides, size
-    return x[:, ky : ky + oh * sh : sh, kx : kx + ow * sw : sw][:, :oh, :ow]
+    (ky, kx), (sh, sw), (oh, ow), (dh, dw) = cell, strides, size, dilation
+    return x[:, ky * dh : ky * dh + oh * sh : sh, kx * dw : kx * dw + ow * sw : sw][:, :oh, :ow]
 
 
 # --- Convolution -----------------------------------------------------------------------------------------
 
 
-def conv2d(x: Array, w: Array, strides: Pair, padding: Padding) -> Array:
-    """Slide the kernels w over x: out[n,y,x,f] = sum_ijc X[n, y*sh+i, x*sw+j, c] * w[i,j,c,f].
+def _groups(groups: int, channels: int, filters: int) -> Iterator[tuple[slice, slice]]:
+    """Yield, for each group, its share of the channels and its share of the filters."""
+    c, f = channels // groups, filters // groups
+    for i in range(groups):
+        yield slice(i * c, (i + 1) * c), slice(i * f, (i + 1) * f)
 
-    The kernel is not flipped (cross-correlation), as in every deep learning library.
+
+def conv2d(
+    x: Array, w: Array, strides: Pair, padding: Padding, dilation: Pair = (1, 1), groups: int = 1
+) -> Array:
+    """Slide the kernels w over x: out[n,y,x,f] = sum_ijc X[n, y*sh + i*dh, x*sw + j*dw, c] * w[i,j,c,f].
+
+    The kernel is not flipped (cross-correlation), as in every deep learning library. With several groups,
+    each share of the filters sees its own share of the channels alone.
     """
-    x = _pad(x, padding)
-    size = _output_size(x, w.shape[:2], strides)
+    x = pad(x, padding)
+    size = _output_size(x, w.shape[:2], strides, dilation)
     out = np.zeros((len(x), *size, w.shape[3]), x.dtype)
     for cell in _cells(w.shape[:2]):
-        out += _under(x, cell, strides, size) @ w[cell]
+        under = _under(x, cell, strides, size, dilation)
+        for c, f in _groups(groups, x.shape[3], w.shape[3]):
+            out[..., f] += under[..., c] @ w[cell][:, f]
     return out
 
 
-def conv2d_input_grad(g: Array, w: Array, x_shape: tuple[int, ...], strides: Pair, padding: Padding) -> Array:
+def conv2d_input_grad(
+    g: Array,
+    w: Array,
+    x_shape: tuple[int, ...],
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Array:
     """Send each output's gradient back to all inputs that it saw, weighted as it saw them.
 
-    grad_X[n, y*sh+i, x*sw+j, c] += sum_f g[n,y,x,f] * w[i,j,c,f]. This is also the forward pass of a
-    transposed convolution.
+    grad_X[n, y*sh + i*dh, x*sw + j*dw, c] += sum_f g[n,y,x,f] * w[i,j,c,f]. This is also the forward pass
+    of a transposed convolution.
     """
-    grad = _padded_zeros(x_shape, padding, g.dtype)
+    grad = padded_zeros(x_shape, padding, g.dtype)
     for cell in _cells(w.shape[:2]):
-        under = _under(grad, cell, strides, g.shape[1:3])
-        under += g @ w[cell].T
-    return _unpad(grad, padding)
+        under = _under(grad, cell, strides, g.shape[1:3], dilation)
+        for c, f in _groups(groups, x_shape[3], w.shape[3]):
+            under[..., c] += g[..., f] @ w[cell][:, f].T
+    return unpad(grad, padding)
 
 
 def conv2d_weight_grad(
-    x: Array, g: Array, w_shape: tuple[int, ...], strides: Pair, padding: Padding
+    x: Array,
+    g: Array,
+    w_shape: tuple[int, ...],
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
 ) -> Array:
     """Each weight's gradient: what it saw, times what its output should change, summed over all windows.
 
-    grad_w[i,j,c,f] = sum_nyx X[n, y*sh+i, x*sw+j, c] * g[n,y,x,f].
+    grad_w[i,j,c,f] = sum_nyx X[n, y*sh + i*dh, x*sw + j*dw, c] * g[n,y,x,f].
     """
-    x = _pad(x, padding)
+    x = pad(x, padding)
     grad = np.empty(w_shape, x.dtype)
     for cell in _cells(w_shape[:2]):
-        grad[cell] = np.tensordot(_under(x, cell, strides, g.shape[1:3]), g, axes=([0, 1, 2], [0, 1, 2]))
+        under = _under(x, cell, strides, g.shape[1:3], dilation)
+        for c, f in _groups(groups, x.shape[3], w_shape[3]):
+            grad[cell][:, f] = np.tensordot(under[..., c], g[..., f], axes=([0, 1, 2], [0, 1, 2]))
     return grad
 
 
@@ -119,8 +135,8 @@ def max_pool2d(x: Array, pool_size: Pair, strides: Pair, padding: Padding) -> tu
 
     The first of equal maxima wins, NaN beats every number, and padding never wins.
     """
-    inside = _pad(np.ones_like(x, dtype=bool), padding, False)
-    x = _pad(x, padding)
+    inside = pad(np.ones_like(x, dtype=bool), padding, False)
+    x = pad(x, padding)
     size = _output_size(x, pool_size, strides)
     out = np.full((len(x), *size, x.shape[3]), -np.inf, x.dtype)
     indices = np.full(out.shape, -1)
@@ -136,16 +152,16 @@ def max_pool2d_scatter(
     g: Array, indices: Array, x_shape: tuple[int, ...], pool_size: Pair, strides: Pair, padding: Padding
 ) -> Array:
     """The backward pass: add each window's gradient to the input that won it."""
-    grad = _padded_zeros(x_shape, padding, g.dtype)
+    grad = padded_zeros(x_shape, padding, g.dtype)
     for place, cell in enumerate(_cells(pool_size)):
         under = _under(grad, cell, strides, g.shape[1:3])
         under += np.where(indices == place, g, 0)
-    return _unpad(grad, padding)
+    return unpad(grad, padding)
 
 
 def max_pool2d_gather(v: Array, indices: Array, pool_size: Pair, strides: Pair, padding: Padding) -> Array:
     """The scatter's opposite (its adjoint): read v, shaped as the input, at each window's winner."""
-    v = _pad(v, padding)
+    v = pad(v, padding)
     out = np.zeros(indices.shape, v.dtype)
     for place, cell in enumerate(_cells(pool_size)):
         under = _under(v, cell, strides, indices.shape[1:3])
@@ -164,13 +180,13 @@ def _cell_counts(
     x_shape: tuple[int, ...], window: Pair, strides: Pair, padding: Padding, dtype: Any
 ) -> Array:
     """How many cells of each window lie on the image rather than on its padding, (1, OH, OW, 1)."""
-    return _window_sums(_pad(np.ones((1, *x_shape[1:3], 1), dtype), padding), window, strides)
+    return _window_sums(pad(np.ones((1, *x_shape[1:3], 1), dtype), padding), window, strides)
 
 
 def avg_pool2d(x: Array, pool_size: Pair, strides: Pair, padding: Padding) -> Array:
     """The mean of each window, over the cells that lie on the image (TensorFlow's rule)."""
     counts = _cell_counts(x.shape, pool_size, strides, padding, x.dtype)
-    return _window_sums(_pad(x, padding), pool_size, strides) / counts
+    return _window_sums(pad(x, padding), pool_size, strides) / counts
 
 
 def avg_pool2d_scatter(
@@ -178,11 +194,11 @@ def avg_pool2d_scatter(
 ) -> Array:
     """The backward pass: share each window's gradient equally among the cells it was the mean of."""
     share = g / _cell_counts(x_shape, pool_size, strides, padding, g.dtype)
-    grad = _padded_zeros(x_shape, padding, g.dtype)
+    grad = padded_zeros(x_shape, padding, g.dtype)
     for cell in _cells(pool_size):
         under = _under(grad, cell, strides, g.shape[1:3])
         under += share
-    return _unpad(grad, padding)
+    return unpad(grad, padding)
 
 
 # --- Softmax and its loss --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .. import ops
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError, unknown_name
+from ..ops.losses import alike
 from ..tensor import Tensor
 from .module import snake_case
 
@@ -90,7 +91,7 @@ class MeanSquaredError(Loss):
     """
 
     def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
-        return _over_last(ops.square(y_pred - _like(self, y_true, y_pred)))
+        return ops.mean_squared_error(*_samples(self, y_true, y_pred))
 
 
 class MeanAbsoluteError(Loss):
@@ -102,7 +103,7 @@ class MeanAbsoluteError(Loss):
     """
 
     def call(self, y_true: Any, y_pred: Tensor) -> Tensor:
-        return _over_last(ops.abs(y_pred - _like(self, y_true, y_pred)))
+        return ops.mean_absolute_error(*_samples(self, y_true, y_pred))
 
 
 class BinaryCrossentropy(Loss):
@@ -210,14 +211,13 @@ def _like(loss: Loss, y_true: Any, y_pred: Tensor) -> NDArray[Any]:
     t = y_true.data if isinstance(y_true, Tensor) else np.asarray(y_true)
     if y_pred.shape == (*t.shape, 1) or t.shape == (*y_pred.shape, 1):
         t = t.reshape(y_pred.shape)
-    if t.shape != y_pred.shape:
-        raise ShapeError(
-            f"{loss.name}: y_true is {t.shape}, y_pred {y_pred.shape}; they must be equal. "
-            "(They are not broadcast: that would compare every target with every prediction)"
-        )
-    if t.dtype.kind not in "fiub":
-        raise DTypeError(f"{loss.name}: y_true must be numbers, got {t.dtype}")
-    return t.astype(y_pred.dtype, copy=False)
+    return alike(loss.name, t, y_pred)[0]  # type: ignore[no-any-return]  # an array, as t is
+
+
+def _samples(loss: Loss, y_true: Any, y_pred: Tensor) -> tuple[Any, Any]:
+    """Return targets and predictions as rows, one for each sample, be they single numbers."""
+    t = _like(loss, y_true, y_pred)
+    return (t, y_pred) if y_pred.ndim > 1 else (t[..., np.newaxis], ops.expand_dims(y_pred, axis=-1))
 
 
 def _over_last(losses: Tensor) -> Tensor:

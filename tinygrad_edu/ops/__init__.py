@@ -5,8 +5,6 @@ a Tensor and the operation is recorded; arrays alone give arrays, which is how t
 full speed.
 """
 
-from typing import Any
-
 from . import (
     activations,
     arithmetic,
@@ -14,7 +12,6 @@ from . import (
     classification,
     comparison,
     convolution,
-    dropout,
     elementwise,
     factorizations,
     indexing,
@@ -28,6 +25,7 @@ from . import (
     resizing,
     rounding,
     scans,
+    selection,
     shape,
     solving,
     sorting,
@@ -35,6 +33,7 @@ from . import (
     statistics,
     trigonometry,
 )
+from . import dropout as dropout_module  # the function takes the name
 from .activations import *
 from .arithmetic import *
 from .attention import *
@@ -55,6 +54,7 @@ from .reduction import *
 from .resizing import *
 from .rounding import *
 from .scans import *
+from .selection import *
 from .shape import *
 from .solving import *
 from .sorting import *
@@ -70,7 +70,7 @@ from .convolution import conv2d_weight_grad as conv2d_weight_grad  # isort: skip
 from .products import Matmul as Matmul  # isort: skip
 from .reduction import floating as floating, normalize_axes as normalize_axes  # isort: skip
 from .registry import OPERATIONS as OPERATIONS  # isort: skip
-from .shape import getitem as getitem, scatter_add as scatter_add  # isort: skip
+from .indexing import diagonal as diagonal, getitem as getitem, scatter_add as scatter_add  # isort: skip
 
 __all__: list[str] = []
 __all__ += activations.__all__
@@ -79,7 +79,7 @@ __all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += comparison.__all__
 __all__ += convolution.__all__
-__all__ += dropout.__all__
+__all__ += dropout_module.__all__
 __all__ += elementwise.__all__
 __all__ += indexing.__all__
 __all__ += logic.__all__
@@ -92,35 +92,9 @@ __all__ += reduction.__all__
 __all__ += resizing.__all__
 __all__ += rounding.__all__
 __all__ += scans.__all__
+__all__ += selection.__all__
 __all__ += shape.__all__
 __all__ += sorting.__all__
 __all__ += special.__all__
 __all__ += statistics.__all__
 __all__ += trigonometry.__all__
-
-# What np.something(tensor) turns into.
-UFUNCS: dict[str, Any] = {
-    "absolute": abs, "add": add, "cos": cos, "divide": divide, "equal": equal, "exp": exp, "expm1": expm1,
-    "greater": greater, "greater_equal": greater_equal, "less": less, "less_equal": less_equal, "log": log,
-    "log1p": log1p, "logical_not": logical_not, "matmul": matmul, "maximum": maximum, "minimum": minimum,
-    "multiply": multiply, "negative": negative, "not_equal": not_equal, "power": pow, "sign": sign,
-    "sin": sin, "sqrt": sqrt, "square": square, "subtract": subtract, "tanh": tanh,
-}  # fmt: skip
-
-
-def _axis_second(function: Any) -> Any:
-    """Let axis come by position, as NumPy's reductions allow."""
-    return lambda a, axis=None, keepdims=False: function(a, axis=axis, keepdims=keepdims)
-
-
-ARRAY_FUNCTIONS: dict[str, Any] = {
-    "sum": _axis_second(sum), "mean": _axis_second(mean), "max": _axis_second(max), "min": _axis_second(min),
-    "amax": _axis_second(max), "amin": _axis_second(min), "argmax": _axis_second(argmax),
-    "argmin": _axis_second(argmin), "reshape": reshape, "clip": clip, "where": where,
-    "broadcast_to": broadcast_to, "concatenate": lambda arrays, axis=0: concat(arrays, axis=axis),
-    "stack": lambda arrays, axis=0: stack(arrays, axis=axis),
-    "transpose": lambda a, axes=None: a.transpose(*(axes or ())),
-    "flip": lambda a, axis=None: flip(a, axis=axis), "expand_dims": lambda a, axis: expand_dims(a, axis=axis),
-    "squeeze": lambda a, axis: squeeze(a, axis),
-    "shape": lambda a: a.shape, "ndim": lambda a: a.ndim, "size": lambda a: a.size,
-}  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DTypeError
 from ..function import Function
 from ..tensor import Tensor
 from .registry import register
@@ -13,17 +13,15 @@ from .registry import register
 __all__ = [
     "abs",
     "add",
-    "clip",
     "divide",
-    "maximum",
-    "minimum",
+    "floor_divide",
     "multiply",
     "negative",
+    "positive",
     "pow",
-    "sign",
+    "remainder",
     "square",
     "subtract",
-    "where",
 ]
 
 
@@ -162,6 +160,64 @@ def divide(x1: Any, x2: Any, /) -> Tensor:
 
 
 @register
+class FloorDivide(Binary):
+    name = "floor_divide"
+    formula = r"y = \lfloor x_1 / x_2 \rfloor"
+    words = "Divides and rounds down; flat between its jumps, so no gradient flows through it."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        _refuse_whole_zeros(x1, x2)
+        return np.floor_divide(x1, x2)
+
+
+def floor_divide(x1: Any, x2: Any, /) -> Tensor:
+    """Return the quotient rounded down, towards -inf, as Python's //; never requires a gradient.
+
+    Shapes broadcast; whole numbers stay whole. Raises ArgumentError where a whole number would be divided by
+    0; floats give inf or nan there.
+
+    >>> floor_divide(Tensor([7.0, -7.0]), 2)
+    Tensor([ 3., -4.])
+    """
+    return FloorDivide.apply(x1, x2)
+
+
+@register
+class Remainder(Binary):
+    name = "remainder"
+    formula = r"y = x_1 - x_2 \lfloor x_1 / x_2 \rfloor"
+    derivative = r"\bar{x}_1 = \bar{y}, \quad \bar{x}_2 = -\bar{y}\, \lfloor x_1 / x_2 \rfloor"
+    words = "What a division leaves over; between the jumps, at the multiples of x2, it is a straight line."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        _refuse_whole_zeros(x1, x2)
+        return np.remainder(x1, x2)
+
+    @staticmethod
+    def backward(g: Any, x1: Any, x2: Any, needs: tuple[bool, ...]) -> Any:
+        return g, -g * ops.floor_divide(x1, x2) if needs[1] else None
+
+
+def remainder(x1: Any, x2: Any, /) -> Tensor:
+    """Return what division leaves over, with the sign of the divisor x2, as Python's %; broadcast.
+
+    Raises ArgumentError where a whole number would be divided by 0; floats give nan there.
+
+    >>> remainder(Tensor([7.0, -7.0]), 3)
+    Tensor([1., 2.])
+    """
+    return Remainder.apply(x1, x2)
+
+
+def _refuse_whole_zeros(x1: Any, x2: Any) -> None:
+    """NumPy gives 0 there, which is as wrong as any number."""
+    if np.result_type(x1, x2).kind in "iub" and np.any(np.equal(x2, 0)):
+        raise ArgumentError("a whole number can't be divided by 0; with floats it gives inf or nan")
+
+
+@register
 class Pow(Binary):
     name = "pow"
     formula = r"y = x_1^{x_2}"
@@ -170,6 +226,8 @@ class Pow(Binary):
 
     @staticmethod
     def forward(x1: Any, x2: Any) -> Any:
+        if np.result_type(x1, x2).kind in "iu" and np.any(np.less(x2, 0)):
+            raise DTypeError("whole numbers have no negative powers; make one of the two floats")
         return np.power(x1, x2)
 
     @staticmethod
@@ -195,6 +253,9 @@ class Pow(Binary):
 def pow(x1: Any, x2: Any, /) -> Tensor:
     """Return x1 to the power of x2, broadcast; nan where a negative base meets a fraction.
 
+    At x1 = 0 the gradient for x2 is 0, and the one for x1 infinite if 0 < x2 < 1. Raises DTypeError for a
+    negative power of whole numbers.
+
     >>> pow(Tensor([2.0, 3.0]), 2)
     Tensor([4., 9.])
     """
@@ -202,65 +263,28 @@ def pow(x1: Any, x2: Any, /) -> Tensor:
 
 
 @register
-class Maximum(Binary):
-    name = "maximum"
-    formula = r"y = \max(x_1, x_2)"
-    derivative = r"\bar{x}_i = \bar{y}\,[x_i \text{ is the larger}], \text{ half each where equal}"
-    words = "Takes the larger of two; the gradient goes to the one that was taken."
+class Positive(Function):
+    name = "positive"
+    formula = r"y = x"
+    derivative = r"\bar{x} = \bar{y}"
+    words = "Leaves everything as it is, the gradient too."
 
     @staticmethod
-    def forward(x1: Any, x2: Any) -> Any:
-        return np.maximum(x1, x2)
+    def forward(x: Any) -> Any:
+        return np.positive(x)
 
     @staticmethod
-    def backward(g: Any, x1: Any, x2: Any) -> Any:
-        a, b = _data(x1), _data(x2)
-        return _share(g, np.where(a == b, 0.5, (a > b) | np.isnan(a)))
+    def backward(g: Any) -> Any:
+        return g
 
 
-def maximum(x1: Any, x2: Any, /) -> Tensor:
-    """Return the larger of x1 and x2, broadcast; nan if either is. Equal values share the gradient.
+def positive(x: Any, /) -> Tensor:
+    """Return +x, a copy. Raises DTypeError for bools, which have no sign.
 
-    >>> maximum(Tensor([1.0, 5.0]), 3.0)
-    Tensor([3., 5.])
+    >>> positive(Tensor([1.0, -2.0]))
+    Tensor([ 1., -2.])
     """
-    return Maximum.apply(x1, x2)
-
-
-@register
-class Minimum(Binary):
-    name = "minimum"
-    formula = r"y = \min(x_1, x_2)"
-    derivative = r"\bar{x}_i = \bar{y}\,[x_i \text{ is the smaller}], \text{ half each where equal}"
-    words = "Takes the smaller of two; the gradient goes to the one that was taken."
-
-    @staticmethod
-    def forward(x1: Any, x2: Any) -> Any:
-        return np.minimum(x1, x2)
-
-    @staticmethod
-    def backward(g: Any, x1: Any, x2: Any) -> Any:
-        a, b = _data(x1), _data(x2)
-        return _share(g, np.where(a == b, 0.5, (a < b) | np.isnan(a)))
-
-
-def minimum(x1: Any, x2: Any, /) -> Tensor:
-    """Return the smaller of x1 and x2, broadcast; nan if either is. Equal values share the gradient.
-
-    >>> minimum(Tensor([1.0, 5.0]), 3.0)
-    Tensor([1., 3.])
-    """
-    return Minimum.apply(x1, x2)
-
-
-def _share(g: Any, taken: Any) -> tuple[Any, Any]:
-    """Split g between x1 and x2, given where x1 was taken (0.5 where they were equal)."""
-    taken = taken.astype(g.dtype)
-    return g * taken, g * (1 - taken)
-
-
-def _data(x: Any) -> Any:
-    return x.data if isinstance(x, Tensor) else np.asarray(x)
+    return Positive.apply(x)
 
 
 @register
@@ -286,26 +310,6 @@ def negative(x: Any, /) -> Tensor:
     Tensor([-1.,  2.])
     """
     return Negative.apply(x)
-
-
-@register
-class Sign(Function):
-    name = "sign"
-    formula = r"y = \operatorname{sign}(x)"
-    words = "-1, 0 or 1; flat everywhere but at 0, so no gradient flows through it."
-
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return np.sign(x)
-
-
-def sign(x: Any, /) -> Tensor:
-    """Return -1, 0 or 1 by the sign of x, in x's dtype; never requires a gradient.
-
-    >>> sign(Tensor([-3.0, 0.0, 2.0]))
-    Tensor([-1.,  0.,  1.])
-    """
-    return Sign.apply(x)
 
 
 @register
@@ -356,69 +360,3 @@ def square(x: Any, /) -> Tensor:
     Tensor([9., 4.])
     """
     return Square.apply(x)
-
-
-@register
-class Where(Function):
-    name = "where"
-    formula = r"y = x_1 \text{ if condition else } x_2"
-    derivative = r"\bar{x}_1 = \bar{y}\,[\text{condition}], \quad \bar{x}_2 = \bar{y}\,[\text{not condition}]"
-    words = "Picks from one or the other; each gets the gradient where it was picked, and 0 elsewhere."
-    broadcasts = True
-
-    @staticmethod
-    def forward(condition: Any, x1: Any, x2: Any) -> Any:
-        return np.where(condition, x1, x2)
-
-    @staticmethod
-    def backward(g: Any, condition: Any, needs: tuple[bool, ...]) -> Any:
-        # Not g * condition: inf and nan times 0 would leak into the branch that wasn't picked.
-        return (
-            None,
-            ops.where(condition, g, 0.0) if needs[1] else None,
-            ops.where(condition, 0.0, g) if needs[2] else None,
-        )
-
-
-def where(condition: Any, x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 where the condition (bool) holds, else x2; all three broadcast.
-
-    >>> where(Tensor([True, False]), Tensor([1.0, 2.0]), 0.0)
-    Tensor([1., 0.])
-    """
-    return Where.apply(condition, x1, x2)
-
-
-def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
-    """Return x held between min and max (either may be None); outside them the gradient is 0.
-
-    Raises ArgumentError if min is greater than max.
-
-    >>> clip(Tensor([-2.0, 0.5, 3.0]), 0, 1)
-    Tensor([0. , 0.5, 1. ])
-    """
-    return Clip.apply(x, min=min, max=max)
-
-
-@register
-class Clip(Function):
-    name = "clip"
-    formula = r"y = \min(\max(x, a), b)"
-    derivative = r"\bar{x} = \bar{y}\,[a \le x \le b]"
-    words = "Holds values within bounds; where it had to, the gradient stops."
-
-    @staticmethod
-    def forward(x: Any, *, min: Any = None, max: Any = None) -> Any:
-        if min is not None and max is not None and np.any(np.asarray(min) > np.asarray(max)):
-            raise ArgumentError(f"min={min} is greater than max={max}")
-        return np.clip(x, min, max)
-
-    @staticmethod
-    def backward(g: Any, x: Any, min: Any, max: Any) -> Any:
-        values = _data(x)
-        inside = np.ones(values.shape, bool)
-        if min is not None:
-            inside &= values >= min
-        if max is not None:
-            inside &= values <= max
-        return ops.where(inside, g, 0.0)

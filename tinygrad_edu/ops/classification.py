@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import kernels, ops
-from ..errors import DataError, DTypeError, ShapeError
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError
 from ..function import Function
-from ..tensor import Tensor
+from ..tensor import Tensor, as_array
 from .reduction import floating
 from .registry import register
 
@@ -85,7 +85,7 @@ class SparseSoftmaxCrossEntropy(Function):
     @staticmethod
     def forward(logits: Any, labels: Any) -> Any:
         classes = logits.shape[-1]
-        _check_labels(labels, logits.shape)
+        check_labels(labels, logits.shape)
         losses, probabilities = kernels.softmax_cross_entropy(
             logits.reshape(-1, classes), labels.reshape(-1).astype(np.int64, copy=False)
         )
@@ -94,8 +94,7 @@ class SparseSoftmaxCrossEntropy(Function):
     @staticmethod
     def backward(g: Any, logits: Any, labels: Any, probabilities: Any) -> Any:
         if isinstance(g, Tensor):  # to be differentiated again: the probabilities must be so too
-            truth = np.zeros(logits.shape, logits.dtype)
-            np.put_along_axis(truth, labels[..., np.newaxis], 1, axis=-1)
+            truth = _one_hot(labels, logits)
             return (softmax(logits) - truth) * ops.expand_dims(g, axis=-1), None
         classes = logits.shape[-1]
         dx = kernels.softmax_cross_entropy_grad(
@@ -106,7 +105,14 @@ class SparseSoftmaxCrossEntropy(Function):
         return dx.reshape(logits.shape), None
 
 
-def _check_labels(labels: Any, shape: tuple[int, ...]) -> None:
+def _one_hot(labels: Any, logits: Any) -> Any:
+    rows = np.zeros(logits.shape, logits.dtype)
+    np.put_along_axis(rows, labels[..., np.newaxis], 1, axis=-1)
+    return rows
+
+
+def check_labels(labels: Any, shape: tuple[int, ...]) -> None:
+    """Raise unless there is one class number, within range, for each row of logits of this shape."""
     if labels.dtype.kind not in "iu":
         raise DTypeError(
             f"labels must be whole numbers, got {labels.dtype}; for one-hot rows pass their shape"
@@ -146,20 +152,64 @@ class SoftmaxCrossEntropy(Function):
         return dx, -g * log_softmax(logits) if needs[1] else None
 
 
-def softmax_cross_entropy(logits: Any, targets: Any, /) -> Tensor:
+def softmax_cross_entropy(
+    logits: Any, targets: Any, /, *, label_smoothing: float = 0.0, ignore_index: int | None = None
+) -> Tensor:
     """Return the cross-entropy of each row of logits (…, C) with its target: losses (…,).
 
     ``targets`` are class numbers (…,) of an integer dtype, or rows of probabilities (…, C), one-hot or
-    not. Raises DataError for a class outside 0 … C-1 and ShapeError for shapes that don't fit.
+    not. ``label_smoothing`` s mixes them with the uniform distribution: (1 - s) target + s / C. Rows with
+    the class number ``ignore_index`` have loss 0 and gradient 0, whatever their logits.
+
+    Raises DataError for a class outside 0 … C-1, ShapeError for shapes that don't fit, ArgumentError for
+    a smoothing outside 0 … 1, or an ignore_index beside rows of probabilities.
 
     >>> softmax_cross_entropy(Tensor([[2.0, 0.0], [0.0, 0.0]]), Tensor([0, 1]))
     Tensor([0.1269, 0.6931 ])
     """
-    if not isinstance(targets, Tensor | np.ndarray):
-        targets = np.asarray(targets)
-    if targets.dtype.kind in "iu" and len(targets.shape) == len(logits.shape) - 1:
-        return SparseSoftmaxCrossEntropy.apply(logits, targets)
+    logits, targets = _arrays(logits, targets)
+    _check_smoothing(label_smoothing)
+    labels = targets.data if isinstance(targets, Tensor) else targets
+    if labels.dtype.kind in "iu" and labels.ndim == logits.ndim - 1:
+        if ignore_index is not None:
+            kept = labels != ignore_index
+            # The logits too: nan there would come through even a gradient of 0.
+            losses = softmax_cross_entropy(
+                ops.where(kept[..., np.newaxis], logits, 0.0),
+                np.where(kept, labels, 0),
+                label_smoothing=label_smoothing,
+            )
+            return ops.where(kept, losses, 0.0)
+        if not label_smoothing:
+            return SparseSoftmaxCrossEntropy.apply(logits, targets)
+        check_labels(labels, logits.shape)
+        targets = _one_hot(labels, logits)
+    elif ignore_index is not None:
+        raise ArgumentError(
+            f"softmax_cross_entropy: ignore_index={ignore_index} needs class numbers, the targets are "
+            f"{targets.dtype} {targets.shape}; a row of probabilities is ignored if it is all zeros"
+        )
+    targets = _as_floats(targets, logits)
+    if label_smoothing:
+        targets = targets * (1 - label_smoothing) + label_smoothing / max(logits.shape[-1], 1)
     return SoftmaxCrossEntropy.apply(logits, targets)
+
+
+def _arrays(*values: Any) -> Any:
+    """Make arrays of numbers and lists, whose floats have no width of their own."""
+    return [x if isinstance(x, Tensor | np.ndarray) else as_array(x) for x in values]
+
+
+def _as_floats(targets: Any, logits: Any) -> Any:
+    """Give whole numbers and truth values the logits' width: their own would make float64 of float32."""
+    if targets.dtype.kind == "f":
+        return targets
+    return ops.astype(targets, np.result_type(logits.dtype, np.float32))
+
+
+def _check_smoothing(label_smoothing: float) -> None:
+    if not 0 <= label_smoothing <= 1:
+        raise ArgumentError(f"label_smoothing must lie between 0 and 1, got {label_smoothing!r}")
 
 
 @register
@@ -182,12 +232,18 @@ class SigmoidCrossEntropy(Function):
         return g * (ops.sigmoid(logits) - targets), -g * logits if needs[1] else None
 
 
-def sigmoid_cross_entropy(logits: Any, targets: Any, /) -> Tensor:
+def sigmoid_cross_entropy(logits: Any, targets: Any, /, *, label_smoothing: float = 0.0) -> Tensor:
     """Return the binary cross-entropy of each logit with its target in 0 … 1, of the same shape.
 
-    Without overflow for any logit. Raises ShapeError if the shapes differ.
+    Without overflow for any logit. ``label_smoothing`` s moves the targets towards a half:
+    (1 - s) target + s / 2. Raises ShapeError if the shapes differ.
 
     >>> sigmoid_cross_entropy(Tensor([0.0, -100.0]), Tensor([1.0, 1.0]))
     Tensor([  0.693, 100.   ])
     """
+    logits, targets = _arrays(logits, targets)
+    _check_smoothing(label_smoothing)
+    targets = _as_floats(targets, logits)
+    if label_smoothing:
+        targets = targets * (1 - label_smoothing) + label_smoothing / 2
     return SigmoidCrossEntropy.apply(logits, targets)

@@ -9,12 +9,13 @@ from ..tensor import Tensor
 from .registry import register
 
 __all__ = [
+    "allclose",
     "equal",
     "greater",
     "greater_equal",
+    "isclose",
     "less",
     "less_equal",
-    "logical_not",
     "not_equal",
 ]
 
@@ -98,20 +99,31 @@ def greater_equal(x1: Any, x2: Any, /) -> Tensor:
 
 
 @register
-class LogicalNot(Function):
-    name = "logical_not"
-    formula = r"y = \lnot x"
-    words = "Turns true into false and false into true."
+class IsClose(Function):
+    name = "isclose"
+    formula = r"y = [|x_1 - x_2| \le a + r |x_2|]"
+    words = "True where the first differs from the second by no more than rounding."
 
     @staticmethod
-    def forward(x: Any) -> Any:
-        return np.logical_not(x)
+    def forward(x1: Any, x2: Any, *, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+        return np.isclose(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
-def logical_not(x: Any, /) -> Tensor:
-    """Return True where x is 0 or False.
+def isclose(x1: Any, x2: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Return |x1 - x2| <= atol + rtol · |x2| element by element, as bools; broadcast.
 
-    >>> logical_not(Tensor([True, False]))
-    Tensor([False,  True])
+    Equal infinities are close; nan is close to nothing, to another nan only with equal_nan.
+
+    >>> isclose(Tensor([1.0, 2.0]), Tensor([1.000001, 2.1]))
+    Tensor([ True, False])
     """
-    return LogicalNot.apply(x)
+    return IsClose.apply(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan)
+
+
+def allclose(x1: Any, x2: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Return whether x1 and x2 are close everywhere (see isclose), as one Python bool; broadcast.
+
+    >>> allclose(Tensor([1.0, 2.0]), Tensor([1.000001, 2.000001]))
+    True
+    """
+    return bool(np.all(np.asarray(isclose(x1, x2, rtol, atol, equal_nan))))

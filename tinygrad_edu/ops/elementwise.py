@@ -1,27 +1,31 @@
-"""Functions of one tensor, element by element: exponential, logarithm, roots, and the activations."""
+"""Exponentials, logarithms and roots, element by element."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import ops
 from ..function import Function
-from ..tensor import Tensor
+from ..tensor import Tensor, check_device
+from .arithmetic import Binary
 from .registry import register
 
 __all__ = [
     "astype",
-    "cos",
+    "cbrt",
     "exp",
+    "exp2",
     "expm1",
+    "hypot",
     "log",
     "log1p",
-    "relu",
-    "sigmoid",
-    "sin",
-    "softplus",
+    "log2",
+    "log10",
+    "logaddexp",
+    "reciprocal",
+    "rsqrt",
     "sqrt",
-    "tanh",
 ]
 
 
@@ -48,6 +52,31 @@ def exp(x: Any, /) -> Tensor:
     Tensor([1.       , 2.71828])
     """
     return Exp.apply(x)
+
+
+@register
+class Exp2(Function):
+    name = "exp2"
+    formula = r"y = 2^x"
+    derivative = r"\bar{x} = \bar{y}\, y \ln 2"
+    words = "Two to the power of x; it grows ln 2 times as steeply as it is high."
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.exp2(x)
+
+    @staticmethod
+    def backward(g: Any, out: Any) -> Any:
+        return g * (out * math.log(2))
+
+
+def exp2(x: Any, /) -> Tensor:
+    """Return 2 to the power of x; inf from 128 in float32, 1024 in float64.
+
+    >>> exp2(Tensor([3.0, -1.0]))
+    Tensor([8. , 0.5])
+    """
+    return Exp2.apply(x)
 
 
 @register
@@ -126,6 +155,84 @@ def log1p(x: Any, /) -> Tensor:
 
 
 @register
+class Log2(Function):
+    name = "log2"
+    formula = r"y = \log_2 x"
+    derivative = r"\bar{x} = \bar{y} / (x \ln 2)"
+    words = "The logarithm to the base 2: how often x can be halved down to 1."
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.log2(x)
+
+    @staticmethod
+    def backward(g: Any, x: Any) -> Any:
+        return g / (x * math.log(2))
+
+
+def log2(x: Any, /) -> Tensor:
+    """Return the logarithm to the base 2; -inf at 0, nan below.
+
+    >>> log2(Tensor([8.0, 0.5]))
+    Tensor([ 3., -1.])
+    """
+    return Log2.apply(x)
+
+
+@register
+class Log10(Function):
+    name = "log10"
+    formula = r"y = \log_{10} x"
+    derivative = r"\bar{x} = \bar{y} / (x \ln 10)"
+    words = "The logarithm to the base 10: about the number of digits."
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return np.log10(x)
+
+    @staticmethod
+    def backward(g: Any, x: Any) -> Any:
+        return g / (x * math.log(10))
+
+
+def log10(x: Any, /) -> Tensor:
+    """Return the logarithm to the base 10; -inf at 0, nan below.
+
+    >>> log10(Tensor([1.0, 0.1]))
+    Tensor([ 0., -1.])
+    """
+    return Log10.apply(x)
+
+
+@register
+class LogAddExp(Binary):
+    name = "logaddexp"
+    formula = r"y = \ln(e^{x_1} + e^{x_2})"
+    derivative = r"\bar{x}_1 = \bar{y}\,\sigma(x_1 - x_2), \quad \bar{x}_2 = \bar{y}\,\sigma(x_2 - x_1)"
+    words = "Adds two numbers that are given by their logarithms; the shares of the sum share the gradient."
+
+    @staticmethod
+    def forward(x1: Any, x2: Any) -> Any:
+        return np.logaddexp(x1, x2)
+
+    @staticmethod
+    def backward(g: Any, x1: Any, x2: Any, needs: tuple[bool, ...]) -> Any:
+        # Two equal infinities share like other equals, though their difference is nan.
+        tie = ops.logical_and(x1 == x2, ops.abs(x1) == math.inf)
+        difference = ops.where(tie, 0.0, x1) - ops.where(tie, 0.0, x2)
+        return g * ops.sigmoid(difference), g * ops.sigmoid(-difference) if needs[1] else None
+
+
+def logaddexp(x1: Any, x2: Any, /) -> Tensor:
+    """Return ln(e^x1 + e^x2), broadcast, without overflow; two of -inf, which is ln 0, give -inf.
+
+    >>> logaddexp(Tensor(1000.0), 1000.0)
+    Tensor(1000.693)
+    """
+    return LogAddExp.apply(x1, x2)
+
+
+@register
 class Sqrt(Function):
     name = "sqrt"
     formula = r"y = \sqrt{x}"
@@ -142,7 +249,9 @@ class Sqrt(Function):
 
 
 def sqrt(x: Any, /) -> Tensor:
-    """Return the square root; nan below 0.
+    """Return the square root; nan below 0. At 0 the gradient is infinite, and so nan where g is 0.
+
+    So mask before the root, sqrt(where(x > 0, x, 1)), and not only after it.
 
     >>> sqrt(Tensor([4.0, 9.0]))
     Tensor([2., 3.])
@@ -151,161 +260,104 @@ def sqrt(x: Any, /) -> Tensor:
 
 
 @register
-class Sin(Function):
-    name = "sin"
-    formula = r"y = \sin x"
-    derivative = r"\bar{x} = \bar{y} \cos x"
-    words = "The sine of an angle in radians."
+class Rsqrt(Function):
+    name = "rsqrt"
+    formula = r"y = 1 / \sqrt{x}"
+    derivative = r"\bar{x} = -\bar{y}\, y^3 / 2"
+    words = "One over the square root, as normalization divides by it."
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.sin(x)
-
-    @staticmethod
-    def backward(g: Any, x: Any) -> Any:
-        return g * ops.cos(x)
-
-
-def sin(x: Any, /) -> Tensor:
-    """Return the sine of x in radians.
-
-    >>> sin(Tensor([0.0, 0.5]))
-    Tensor([0.       , 0.47943])
-    """
-    return Sin.apply(x)
-
-
-@register
-class Cos(Function):
-    name = "cos"
-    formula = r"y = \cos x"
-    derivative = r"\bar{x} = -\bar{y} \sin x"
-    words = "The cosine of an angle in radians."
-
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return np.cos(x)
-
-    @staticmethod
-    def backward(g: Any, x: Any) -> Any:
-        return -g * ops.sin(x)
-
-
-def cos(x: Any, /) -> Tensor:
-    """Return the cosine of x in radians.
-
-    >>> cos(Tensor([0.0, 0.5]))
-    Tensor([1.       , 0.87758])
-    """
-    return Cos.apply(x)
-
-
-@register
-class Tanh(Function):
-    name = "tanh"
-    formula = r"y = \tanh x"
-    derivative = r"\bar{x} = \bar{y}\,(1 - y^2)"
-    words = "Squashes to between -1 and 1; flat, so without gradient, where it is saturated."
-
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return np.tanh(x)
+        return 1 / np.sqrt(x)
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
-        return g * (1 - out * out)
+        return g * (-0.5 * out * out * out)
 
 
-def tanh(x: Any, /) -> Tensor:
-    """Return the hyperbolic tangent.
+def rsqrt(x: Any, /) -> Tensor:
+    """Return 1 / √x; inf at 0 (its gradient -inf), nan below.
 
-    >>> tanh(Tensor([0.0, 1.0]))
-    Tensor([0.       , 0.76159])
+    >>> rsqrt(Tensor([4.0, 0.25]))
+    Tensor([0.5, 2. ])
     """
-    return Tanh.apply(x)
+    return Rsqrt.apply(x)
 
 
 @register
-class Sigmoid(Function):
-    name = "sigmoid"
-    formula = r"y = \frac{1}{1 + e^{-x}}"
-    derivative = r"\bar{x} = \bar{y}\, y (1 - y)"
-    words = "Squashes to between 0 and 1; its slope is at most a quarter, and near 0 where it is saturated."
+class Cbrt(Function):
+    name = "cbrt"
+    formula = r"y = \sqrt[3]{x}"
+    derivative = r"\bar{x} = \bar{y} / (3 y^2)"
+    words = "The cube root, of negative numbers too; its slope grows without bound towards 0."
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return _sigmoid(x)
+        return np.cbrt(x)
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
-        return g * out * (1 - out)
+        return g / (3 * out * out)
 
 
-def sigmoid(x: Any, /) -> Tensor:
-    """Return the logistic function, without overflow for any x.
+def cbrt(x: Any, /) -> Tensor:
+    """Return the cube root, which has the sign of x; at 0 its gradient is infinite.
 
-    >>> sigmoid(Tensor([0.0, 2.0]))
-    Tensor([0.5      , 0.88080])
+    >>> cbrt(Tensor([8.0, -1.0]))
+    Tensor([ 2., -1.])
     """
-    return Sigmoid.apply(x)
+    return Cbrt.apply(x)
 
 
 @register
-class Softplus(Function):
-    name = "softplus"
-    formula = r"y = \ln(1 + e^x)"
-    derivative = r"\bar{x} = \bar{y}\,\sigma(x)"
-    words = "A smooth ReLU; its slope is the sigmoid."
+class Hypot(Binary):
+    name = "hypot"
+    formula = r"y = \sqrt{x_1^2 + x_2^2}"
+    derivative = r"\bar{x}_1 = \bar{y}\, x_1 / y, \quad \bar{x}_2 = \bar{y}\, x_2 / y"
+    words = "The long side of a right triangle; at its corner, where both are 0, the slopes are taken as 0."
 
     @staticmethod
-    def forward(x: Any) -> Any:
-        return np.logaddexp(x, np.zeros((), np.result_type(x, np.float32)))
+    def forward(x1: Any, x2: Any) -> Any:
+        return np.hypot(x1, x2)
 
     @staticmethod
-    def backward(g: Any, x: Any) -> Any:
-        return g * ops.sigmoid(x)
+    def backward(g: Any, x1: Any, x2: Any, out: Any, needs: tuple[bool, ...]) -> Any:
+        y = ops.where(out == 0, 1.0, out)
+        return g * (x1 / y) if needs[0] else None, g * (x2 / y) if needs[1] else None
 
 
-def softplus(x: Any, /) -> Tensor:
-    """Return ln(1 + e^x), without overflow for any x.
+def hypot(x1: Any, x2: Any, /) -> Tensor:
+    """Return √(x1² + x2²), broadcast, without overflow of the squares; at (0, 0) the gradient is 0.
 
-    >>> softplus(Tensor([0.0, 100.0]))
-    Tensor([  0.69315, 100.       ])
+    >>> hypot(Tensor([3.0, 1e30]), Tensor([4.0, 0.0]))
+    Tensor([5.e+00, 1.e+30])
     """
-    return Softplus.apply(x)
-
-
-def _sigmoid(x: Any) -> Any:
-    # e^-|x| can't overflow; it serves both signs: 1 / (1 + e) above 0 and e / (1 + e) below.
-    e = np.exp(-np.abs(x))
-    return np.where(np.less(x, 0), e, 1.0) / (1 + e)
+    return Hypot.apply(x1, x2)
 
 
 @register
-class ReLU(Function):
-    name = "relu"
-    formula = r"y = \max(0, x)"
-    derivative = r"\bar{x} = \bar{y}\,[x > 0]"
-    words = "Cuts off below 0; the gradient passes where x is positive and stops elsewhere, at 0 too."
+class Reciprocal(Function):
+    name = "reciprocal"
+    formula = r"y = 1 / x"
+    derivative = r"\bar{x} = -\bar{y}\, y^2"
+    words = "One over x; the slope falls with the square of x."
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.maximum(x, 0)
+        return np.divide(1, x)  # np.reciprocal would round those of whole numbers to 0
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
-        # The result tells as much as the input, and the next operation keeps it anyway.
-        values = out.data if isinstance(out, Tensor) else out
-        return g * (values > 0)
+        return -g * out * out
 
 
-def relu(x: Any, /) -> Tensor:
-    """Return the positive part of x, and 0 where x is negative.
+def reciprocal(x: Any, /) -> Tensor:
+    """Return 1 / x; whole numbers give float64, and 0 gives inf of its sign.
 
-    >>> relu(Tensor([-1.0, 2.0]))
-    Tensor([0., 2.])
+    >>> reciprocal(Tensor([2.0, -4.0]))
+    Tensor([ 0.5 , -0.25])
     """
-    return ReLU.apply(x)
+    return Reciprocal.apply(x)
 
 
 @register
@@ -324,10 +376,15 @@ class AsType(Function):
         return g  # the tape gives every gradient its input's dtype
 
 
-def astype(x: Any, dtype: Any, /) -> Tensor:
-    """Return x converted to a dtype; from float to whole numbers the graph ends.
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
+    """Return x converted to a dtype, in memory of its own; from float to whole numbers the graph ends.
+
+    ``copy=False`` gives a tensor of that dtype back as it is. Raises ArgumentError for a device but "cpu".
 
     >>> astype(Tensor([1.0, 2.0]), "float64")
     Tensor([1., 2.], dtype=float64)
     """
+    check_device(device)
+    if not copy and isinstance(x, Tensor | np.ndarray) and x.dtype == dtype:
+        return x  # type: ignore[return-value]  # or an array, as everywhere
     return AsType.apply(x, dtype=dtype)

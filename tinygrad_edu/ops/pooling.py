@@ -1,4 +1,4 @@
-"""Pooling over windows of (N, H, W, C), and the operations that carry its gradient back.
+"""Pooling over windows of (N, H, W, C) or (N, L, C), and the operations that carry its gradient back.
 
 Max pooling remembers which cell of each window won. With the winners held fixed it is linear: picking
 (gather) and putting back (scatter) are each other's derivative. Averaging is linear to begin with.
@@ -8,34 +8,57 @@ from typing import Any
 
 import numpy as np
 
-from .. import kernels
+from .. import kernels, ops
 from ..errors import ShapeError
 from ..function import Function
 from ..tensor import Tensor
+from .reduction import floating
 from .registry import register
-from .windows import Padding, Pair, output_size, pair, resolve_padding
+from .windows import (
+    Padding,
+    Pair,
+    across,
+    across_padding,
+    as_images,
+    as_sequences,
+    output_size,
+    pair,
+    resolve_padding,
+)
 
-__all__ = ["avg_pool2d", "max_pool2d"]
+__all__ = [
+    "avg_pool1d", "avg_pool2d", "global_avg_pool1d", "global_avg_pool2d", "global_max_pool1d",
+    "global_max_pool2d", "max_pool1d", "max_pool2d",
+]  # fmt: skip
 
 Shape = tuple[int, ...]
 
 
-def _window(x: Any, pool_size: Any, strides: Any, padding: Any, name: str) -> dict[str, Any]:
-    shape = np.shape(x)
-    if len(shape) != 4:
-        raise ShapeError(f"{name}: expected images (N, H, W, C), got shape {shape}")
+def _expect(call: str, x: Any, images: str) -> Shape:
+    """Return the shape of x, once it is seen to have the dimensions of "images (N, H, W, C)", say."""
+    shape: Shape = np.shape(x)
+    if len(shape) != images.count(",") + 1:
+        raise ShapeError(f"{call}: expected {images}, got shape {shape}")
+    return shape
+
+
+def _window(call: str, x: Any, pool_size: Any, strides: Any, padding: Any) -> dict[str, Any]:
+    shape = _expect(call, x, "images (N, H, W, C)")
     window = pair(pool_size, "pool_size")
     steps = window if strides is None else pair(strides, "strides")
-    resolved = resolve_padding(padding, shape[1:3], window, steps)
-    output_size(shape[1:3], window, steps, resolved)
+    resolved = resolve_padding(padding, (shape[1], shape[2]), window, steps)
+    output_size((shape[1], shape[2]), window, steps, resolved)
     if any(p >= k for k, both in zip(window, resolved, strict=True) for p in both):
-        raise ShapeError(f"{name}: padding {resolved} leaves windows of {window} with no pixel in them")
+        raise ShapeError(f"{call}: padding {resolved} leaves windows of {window} with no pixel in them")
     return {"pool_size": window, "strides": steps, "padding": resolved}
 
 
-def _float(x: Any) -> Any:
-    x = np.asarray(x)
-    return x if x.dtype.kind == "f" else x.astype(np.float32)
+def _pool1d(operation: type[Function], call: str, x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
+    _expect(call, x, "sequences (N, L, C)")
+    images = as_images(x)
+    steps = None if strides is None else across(strides, "strides")
+    window = _window(call, images, across(pool_size, "pool_size"), steps, across_padding(padding))
+    return as_sequences(operation.apply(images, **window))
 
 
 @register
@@ -48,7 +71,7 @@ class MaxPool2D(Function):
 
     @staticmethod
     def forward(x: Any, *, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
-        return kernels.max_pool2d(_float(x), pool_size, strides, padding)
+        return kernels.max_pool2d(floating(x), pool_size, strides, padding)
 
     @staticmethod
     def backward(
@@ -65,12 +88,13 @@ def max_pool2d(
     """Return the largest value of each window of images (N, H, W, C): (N, H', W', C).
 
     ``strides`` defaults to ``pool_size``; ``padding`` is as in :func:`conv2d`, and padded cells never win.
-    A nan in a window comes out as nan. Raises ShapeError if the window is larger than the padded image.
+    A nan in a window comes out as nan; the first of equals gets the gradient. Floats keep their dtype, whole
+    numbers become floats. Raises ShapeError if the window is larger than the padded image.
 
     >>> max_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]])).data.ravel()
     array([4.], dtype=float32)
     """
-    return MaxPool2D.apply(x, **_window(x, pool_size, strides, padding, "max_pool2d"))
+    return MaxPool2D.apply(x, **_window("max_pool2d", x, pool_size, strides, padding))
 
 
 @register
@@ -84,7 +108,7 @@ class MaxPool2DScatter(Function):
     def forward(
         x: Any, indices: Any, *, shape: Shape, pool_size: Pair, strides: Pair, padding: Padding
     ) -> Any:
-        return kernels.max_pool2d_scatter(_float(x), indices, shape, pool_size, strides, padding)
+        return kernels.max_pool2d_scatter(floating(x), indices, shape, pool_size, strides, padding)
 
     @staticmethod
     def backward(g: Any, indices: Any, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
@@ -101,7 +125,7 @@ class MaxPool2DGather(Function):
 
     @staticmethod
     def forward(x: Any, indices: Any, *, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
-        return kernels.max_pool2d_gather(_float(x), indices, pool_size, strides, padding)
+        return kernels.max_pool2d_gather(floating(x), indices, pool_size, strides, padding)
 
     @staticmethod
     def backward(
@@ -122,7 +146,7 @@ class AvgPool2D(Function):
 
     @staticmethod
     def forward(x: Any, *, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
-        return kernels.avg_pool2d(_float(x), pool_size, strides, padding)
+        return kernels.avg_pool2d(floating(x), pool_size, strides, padding)
 
     @staticmethod
     def backward(g: Any, x_shape: Shape, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
@@ -140,7 +164,7 @@ def avg_pool2d(
     >>> avg_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]])).data.ravel()
     array([2.5], dtype=float32)
     """
-    return AvgPool2D.apply(x, **_window(x, pool_size, strides, padding, "avg_pool2d"))
+    return AvgPool2D.apply(x, **_window("avg_pool2d", x, pool_size, strides, padding))
 
 
 @register
@@ -152,8 +176,87 @@ class AvgPool2DScatter(Function):
 
     @staticmethod
     def forward(x: Any, *, shape: Shape, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
-        return kernels.avg_pool2d_scatter(_float(x), shape, pool_size, strides, padding)
+        return kernels.avg_pool2d_scatter(floating(x), shape, pool_size, strides, padding)
 
     @staticmethod
     def backward(g: Any, pool_size: Pair, strides: Pair, padding: Padding) -> Any:
         return AvgPool2D.apply(g, pool_size=pool_size, strides=strides, padding=padding)
+
+
+# --- Made of these ---------------------------------------------------------------------------------------
+
+
+def max_pool1d(
+    x: Any, /, pool_size: int = 2, *, strides: int | None = None, padding: Any = "valid"
+) -> Tensor:
+    """Return the largest value of each window of sequences (N, L, C): (N, L', C).
+
+    ``padding`` is "valid", "same", a number or (before, after); all else is as in :func:`max_pool2d`, also
+    what it raises.
+
+    >>> max_pool1d([[[1.0], [3.0], [2.0]]], 2, strides=1).ravel()
+    array([3., 3.], dtype=float32)
+    """
+    return _pool1d(MaxPool2D, "max_pool1d", x, pool_size, strides, padding)  # type: ignore[no-any-return]
+
+
+def avg_pool1d(
+    x: Any, /, pool_size: int = 2, *, strides: int | None = None, padding: Any = "valid"
+) -> Tensor:
+    """Return the mean of each window of sequences (N, L, C): (N, L', C).
+
+    ``padding`` is "valid", "same", a number or (before, after); all else is as in :func:`avg_pool2d`, also
+    what it raises.
+
+    >>> avg_pool1d([[[1.0], [3.0], [2.0]]], 2, strides=1).ravel()
+    array([2. , 2.5], dtype=float32)
+    """
+    return _pool1d(AvgPool2D, "avg_pool1d", x, pool_size, strides, padding)  # type: ignore[no-any-return]
+
+
+def global_max_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
+    """Return the largest value of each channel of images (N, H, W, C): (N, C), or (N, 1, 1, C).
+
+    Equal pixels share the gradient, as in :func:`max`. Raises ShapeError if there is no pixel.
+
+    >>> global_max_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]]))
+    Tensor([[4.]])
+    """
+    _expect("global_max_pool2d", x, "images (N, H, W, C)")
+    return ops.max(x, axis=(1, 2), keepdims=keepdims)
+
+
+def global_avg_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
+    """Return the mean of each channel of images (N, H, W, C): (N, C), or (N, 1, 1, C).
+
+    Raises ShapeError if x isn't of four dimensions; the mean of no pixels is nan.
+
+    >>> global_avg_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]]))
+    Tensor([[2.5]])
+    """
+    _expect("global_avg_pool2d", x, "images (N, H, W, C)")
+    return ops.mean(x, axis=(1, 2), keepdims=keepdims)
+
+
+def global_max_pool1d(x: Any, /, *, keepdims: bool = False) -> Tensor:
+    """Return the largest value of each channel of sequences (N, L, C): (N, C), or (N, 1, C).
+
+    Equal values share the gradient, as in :func:`max`. Raises ShapeError if there are none.
+
+    >>> global_max_pool1d(Tensor([[[1.0], [2.0]]]))
+    Tensor([[2.]])
+    """
+    _expect("global_max_pool1d", x, "sequences (N, L, C)")
+    return ops.max(x, axis=1, keepdims=keepdims)
+
+
+def global_avg_pool1d(x: Any, /, *, keepdims: bool = False) -> Tensor:
+    """Return the mean of each channel of sequences (N, L, C): (N, C), or (N, 1, C).
+
+    Raises ShapeError if x isn't of three dimensions; the mean of no values is nan.
+
+    >>> global_avg_pool1d(Tensor([[[1.0], [2.0]]]))
+    Tensor([[1.5]])
+    """
+    _expect("global_avg_pool1d", x, "sequences (N, L, C)")
+    return ops.mean(x, axis=1, keepdims=keepdims)

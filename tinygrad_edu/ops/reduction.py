@@ -1,5 +1,6 @@
 """Reductions: many numbers to one, over all axes or some."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..function import Function
 from ..tensor import Tensor
 from .registry import register
 
-__all__ = ["argmax", "argmin", "logsumexp", "max", "mean", "min", "sum"]
+__all__ = ["all", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max", "mean", "min", "sum"]
 
 Axis = int | tuple[int, ...] | None
 
@@ -43,12 +44,21 @@ def floating(x: Any) -> Any:
     return x if x.dtype.kind == "f" else x.astype(np.result_type(x, np.float32))
 
 
-def _stretch(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
+def stretch(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
     """Give every element that was reduced into one the gradient of that one."""
     if not keepdims:
         axes = normalize_axes(axis, len(shape))
         g = ops.reshape(g, tuple([1 if i in axes else n for i, n in enumerate(shape)]))
     return ops.broadcast_to(g, shape)
+
+
+def count(shape: tuple[int, ...], axis: Axis) -> int:
+    """Return how many elements are reduced into one.
+
+    >>> count((2, 3, 4), (0, -1))
+    8
+    """
+    return math.prod([shape[a] for a in normalize_axes(axis, len(shape))])
 
 
 @register
@@ -59,21 +69,24 @@ class Sum(Function):
     words = "Adds up; every term gets the sum's gradient."
 
     @staticmethod
-    def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
-        return np.sum(x, axis=axis, keepdims=keepdims)
+    def forward(x: Any, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
+        return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
 
     @staticmethod
     def backward(g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
-        return _stretch(g, x_shape, axis, keepdims)
+        return stretch(g, x_shape, axis, keepdims)
 
 
-def sum(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """Return the sum over an axis, several, or all; over nothing it is 0.
+
+    It is added up in ``dtype``: by default x's own, for small whole numbers int64. Raises ShapeError for an
+    axis that x doesn't have, as every reduction does.
 
     >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([4., 6.])
     """
-    return Sum.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+    return Sum.apply(x, axis=checked_axis(x, axis), dtype=dtype, keepdims=keepdims)
 
 
 @register
@@ -85,14 +98,14 @@ class Mean(Function):
 
     @staticmethod
     def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        if not count(np.shape(x), axis):  # NumPy's nan comes with a warning
+            return np.sum(x, axis=axis, keepdims=keepdims) * math.nan
         return np.mean(x, axis=axis, keepdims=keepdims)
 
     @staticmethod
     def backward(g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
-        n = 1
-        for a in normalize_axes(axis, len(x_shape)):
-            n *= x_shape[a]
-        return _stretch(g / np.maximum(n, 1).item(), x_shape, axis, keepdims)
+        # An empty sum has no shares, but its gradient may still have to be given its shape.
+        return stretch(g / (count(x_shape, axis) or 1), x_shape, axis, keepdims)
 
 
 def mean(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -101,7 +114,7 @@ def mean(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     Tensor([1.5, 3.5])
     """
-    return Mean.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+    return Mean.apply(x, axis=checked_axis(x, axis), keepdims=keepdims)
 
 
 class _Extreme(Function):
@@ -111,10 +124,10 @@ class _Extreme(Function):
     def backward(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool) -> Any:
         shape = x.shape
         values, best = (t.data if isinstance(t, Tensor) else t for t in (x, out))
-        best = _stretch(best, shape, axis, keepdims)
+        best = stretch(best, shape, axis, keepdims)
         chosen = (values == best) | (np.isnan(values) & np.isnan(best))
         share = chosen / np.add.reduce(chosen, axis=axis, keepdims=True)
-        return _stretch(g, shape, axis, keepdims) * share.astype(values.dtype)
+        return stretch(g, shape, axis, keepdims) * share.astype(values.dtype)
 
 
 @register
@@ -137,7 +150,7 @@ def max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> max(Tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
     Tensor([5., 4.])
     """
-    return Max.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+    return Max.apply(x, axis=checked_axis(x, axis), keepdims=keepdims)
 
 
 @register
@@ -160,7 +173,7 @@ def min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     >>> min(Tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
     Tensor([1., 3.])
     """
-    return Min.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+    return Min.apply(x, axis=checked_axis(x, axis), keepdims=keepdims)
 
 
 @register
@@ -182,8 +195,9 @@ class LogSumExp(Function):
 
     @staticmethod
     def backward(g: Any, x: Any, out: Any, axis: Axis, keepdims: bool) -> Any:
-        top = _stretch(out, x.shape, axis, keepdims)
-        return _stretch(g, x.shape, axis, keepdims) * ops.exp(x - top)
+        # Where all are -inf, -inf less itself would be nan: there e^x alone is 0, and so is the gradient.
+        top = stretch(ops.where(out == -math.inf, 0.0, out), x.shape, axis, keepdims)
+        return stretch(g, x.shape, axis, keepdims) * ops.exp(x - top)
 
 
 def logsumexp(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -192,7 +206,7 @@ def logsumexp(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor
     >>> logsumexp(Tensor([1000.0, 1000.0]))
     Tensor(1000.693)
     """
-    return LogSumExp.apply(x, axis=_checked(x, axis), keepdims=keepdims)
+    return LogSumExp.apply(x, axis=checked_axis(x, axis), keepdims=keepdims)
 
 
 @register
@@ -208,6 +222,8 @@ class ArgMax(Function):
 
 def argmax(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Return the index of the largest along an axis (int64), the first among equals; None: of all, flat.
+
+    A nan counts as the largest. Raises ShapeError over an empty axis.
 
     >>> argmax(Tensor([[1.0, 5.0], [4.0, 3.0]]), axis=1)
     Tensor([1, 0])
@@ -229,13 +245,75 @@ class ArgMin(Function):
 def argmin(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Return the index of the smallest along an axis (int64), the first among equals; None: of all, flat.
 
+    A nan counts as the smallest. Raises ShapeError over an empty axis.
+
     >>> argmin(Tensor([[1.0, 5.0], [4.0, 3.0]]), axis=1)
     Tensor([0, 1])
     """
     return ArgMin.apply(x, axis=axis, keepdims=keepdims)
 
 
-def _checked(x: Any, axis: Any) -> Axis:
+@register
+class AnyOf(Function):
+    name = "any"
+    formula = r"y = x_1 \lor x_2 \lor \ldots"
+    words = "Is at least one true? A truth value, so without a gradient."
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        return np.any(x, axis=axis, keepdims=keepdims)
+
+
+def any(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return whether any element over an axis, several, or all isn't 0 (nan isn't), as bool; of none, False.
+
+    >>> any(Tensor([[True, False], [False, False]]), axis=1)
+    Tensor([ True, False])
+    """
+    return AnyOf.apply(x, axis=checked_axis(x, axis), keepdims=keepdims)
+
+
+@register
+class AllOf(Function):
+    name = "all"
+    formula = r"y = x_1 \land x_2 \land \ldots"
+    words = "Are all true? A truth value, so without a gradient."
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        return np.all(x, axis=axis, keepdims=keepdims)
+
+
+def all(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return whether no element over an axis, several, or all is 0 (nan isn't), as bool; of none, True.
+
+    >>> all(Tensor([[True, False], [True, True]]), axis=1)
+    Tensor([False,  True])
+    """
+    return AllOf.apply(x, axis=checked_axis(x, axis), keepdims=keepdims)
+
+
+@register
+class CountNonzero(Function):
+    name = "count_nonzero"
+    formula = r"y = \#\{i : x_i \ne 0\}"
+    words = "How many aren't 0: a whole number, so without a gradient."
+
+    @staticmethod
+    def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
+        return np.sum(np.not_equal(x, 0), axis=axis, dtype=np.int64, keepdims=keepdims)
+
+
+def count_nonzero(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Return how many elements over an axis, several, or all aren't 0 (int64); nan isn't.
+
+    >>> count_nonzero(Tensor([[1.0, 0.0], [2.0, 3.0]]), axis=1)
+    Tensor([1, 2])
+    """
+    return CountNonzero.apply(x, axis=checked_axis(x, axis), keepdims=keepdims)
+
+
+def checked_axis(x: Any, axis: Any) -> Axis:
     """Give the axis as None, an int or a tuple, whatever sequence it came as."""
     axis = tuple(axis) if isinstance(axis, list) else axis
     if axis is not None:

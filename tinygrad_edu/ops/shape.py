@@ -1,4 +1,4 @@
-"""Shapes and indexing: the numbers stay, their arrangement changes."""
+"""Shapes: the numbers stay, their arrangement changes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,25 +6,33 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..errors import ArgumentError, ShapeError
-from ..function import Function
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..function import Function, shape_of
 from ..tensor import Tensor
 from .reduction import normalize_axes
 from .registry import register
 
 __all__ = [
+    "broadcast_arrays",
+    "broadcast_shapes",
     "broadcast_to",
     "concat",
     "expand_dims",
     "flip",
     "matrix_transpose",
+    "moveaxis",
     "permute_dims",
     "reshape",
+    "roll",
+    "split",
     "squeeze",
     "stack",
+    "swapaxes",
+    "unstack",
 ]
 
 Shape = tuple[int, ...]
+Ints = int | Sequence[int]
 
 
 @register
@@ -35,48 +43,61 @@ class Reshape(Function):
     words = "Arranges the same numbers in another shape; the gradient goes back into the old one."
 
     @staticmethod
-    def forward(x: Any, *, shape: Shape) -> Any:
-        return np.reshape(x, shape)
+    def forward(x: Any, *, shape: Shape, copy: bool | None = None) -> Any:
+        y = np.reshape(x, shape)
+        if copy is None:
+            return y
+        shared = y.size == 0 or np.may_share_memory(x, y)
+        if not (copy or shared):
+            raise ArgumentError("copy=False, but these numbers lie in memory so that a copy is needed")
+        return y.copy() if copy and shared else y
 
     @staticmethod
     def backward(g: Any, x_shape: Shape) -> Any:
         return ops.reshape(g, x_shape)
 
 
-def reshape(x: Any, /, shape: int | Sequence[int]) -> Tensor:
+def reshape(x: Any, /, shape: Ints, *, copy: bool | None = None) -> Tensor:
     """Return x in another shape of equal size, in row-major order; one length may be -1.
+
+    The result shares x's memory where it can. ``copy=True`` makes a copy in any case; ``copy=False`` raises
+    ArgumentError where one would be needed. Raises ShapeError if the sizes differ.
 
     >>> reshape(Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1))
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    return Reshape.apply(x, shape=(shape,) if isinstance(shape, int | np.integer) else tuple(shape))
+    return Reshape.apply(x, shape=as_tuple(shape), copy=copy)
 
 
-def expand_dims(x: Any, /, *, axis: int = 0) -> Tensor:
-    """Return x with a new axis of length 1 at a place.
+def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:
+    """Return x with a new axis of length 1 at a place of the result, or at several.
+
+    Raises ArgumentError for an axis that the result doesn't have, or twice.
 
     >>> expand_dims(Tensor([1.0, 2.0]), axis=1).shape
     (2, 1)
+    >>> expand_dims(Tensor([1.0, 2.0]), axis=(0, -1)).shape
+    (1, 2, 1)
     """
-    shape = x.shape
-    if not -len(shape) - 1 <= axis <= len(shape):
-        raise ArgumentError(f"expand_dims: axis {axis} is out of range for shape {tuple(shape)}")
-    at = axis % (len(shape) + 1)
-    return reshape(x, (*shape[:at], 1, *shape[at:]))
+    old, new = list(shape_of(x)), as_tuple(axis)
+    ndim = len(old) + len(new)
+    axes = normalize_axes(new, ndim)
+    return reshape(x, [1 if a in axes else old.pop(0) for a in range(ndim)])
 
 
-def squeeze(x: Any, /, axis: int | Sequence[int]) -> Tensor:
-    """Return x without the named axes, which must have length 1.
+def squeeze(x: Any, /, axis: Ints) -> Tensor:
+    """Return x without the named axes. Raises ShapeError unless they have length 1.
 
     >>> squeeze(Tensor([[1.0, 2.0]]), 0).shape
     (2,)
     """
-    axes = normalize_axes(axis if isinstance(axis, int | np.integer) else tuple(axis), len(x.shape))
-    long = [a for a in axes if x.shape[a] != 1]
+    shape = shape_of(x)
+    axes = normalize_axes(as_tuple(axis), len(shape))
+    long = [a for a in axes if shape[a] != 1]
     if long:
-        raise ShapeError(f"squeeze: axis {long[0]} of shape {tuple(x.shape)} isn't of length 1")
-    return reshape(x, [n for i, n in enumerate(x.shape) if i not in axes])
+        raise ShapeError(f"squeeze: axis {long[0]} of shape {tuple(shape)} isn't of length 1")
+    return reshape(x, [n for i, n in enumerate(shape) if i not in axes])
 
 
 @register
@@ -99,6 +120,8 @@ class PermuteDims(Function):
 def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
     """Return x with its axes in another order: axis i of the result is axis axes[i] of x.
 
+    Raises ShapeError if ``axes`` doesn't name each axis once.
+
     >>> permute_dims(Tensor([[1.0, 2.0], [3.0, 4.0]]), (1, 0))
     Tensor([[1., 3.],
             [2., 4.]])
@@ -107,15 +130,45 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
 
 
 def matrix_transpose(x: Any, /) -> Tensor:
-    """Return x with its last two axes swapped.
+    """Return x with its last two axes swapped. Raises ShapeError if it has fewer.
 
     >>> matrix_transpose(Tensor([[[1.0, 2.0]]])).shape
     (1, 2, 1)
     """
-    n = len(x.shape)
-    if n < 2:
-        raise ShapeError(f"matrix_transpose: expected at least two dimensions, got shape {tuple(x.shape)}")
-    return permute_dims(x, (*range(n - 2), n - 1, n - 2))
+    shape = shape_of(x)
+    if len(shape) < 2:
+        raise ShapeError(f"matrix_transpose: expected at least two dimensions, got shape {tuple(shape)}")
+    return swapaxes(x, -2, -1)
+
+
+def swapaxes(x: Any, axis1: int, axis2: int, /) -> Tensor:
+    """Return x with two of its axes swapped. Raises ArgumentError for an axis that x doesn't have.
+
+    >>> swapaxes(Tensor([[[1.0, 2.0]]]), 0, 2).shape
+    (2, 1, 1)
+    """
+    order = list(range(len(shape_of(x))))
+    ((a,), (b,)) = (normalize_axes(axis, len(order)) for axis in (axis1, axis2))
+    order[a], order[b] = order[b], order[a]
+    return permute_dims(x, order)
+
+
+def moveaxis(x: Any, source: Ints, destination: Ints, /) -> Tensor:
+    """Return x with some axes moved to new places; the others keep their order.
+
+    Raises ArgumentError for an axis that x doesn't have, one named twice, or unequal numbers of them.
+
+    >>> moveaxis(Tensor([[[1.0, 2.0]]]), -1, 0).shape
+    (2, 1, 1)
+    """
+    n = len(shape_of(x))
+    start, end = (normalize_axes(as_tuple(axes), n) for axes in (source, destination))
+    if len(start) != len(end):
+        raise ArgumentError(f"moveaxis: {len(start)} axes can't move to {len(end)} places")
+    order = [a for a in range(n) if a not in start]
+    for place, axis in sorted(zip(end, start, strict=True)):
+        order.insert(place, axis)
+    return permute_dims(x, order)
 
 
 @register
@@ -135,14 +188,43 @@ class BroadcastTo(Function):
         return g
 
 
-def broadcast_to(x: Any, /, shape: Sequence[int]) -> Tensor:
-    """Return x repeated along new axes and along those of length 1.
+def broadcast_to(x: Any, /, shape: Ints) -> Tensor:
+    """Return x repeated along new axes and along those of length 1; it takes no memory of its own.
+
+    Raises ShapeError if an axis of another length would have to change.
 
     >>> broadcast_to(Tensor([1.0, 2.0]), (2, 2))
     Tensor([[1., 2.],
             [1., 2.]])
     """
-    return BroadcastTo.apply(x, shape=tuple(shape))
+    return BroadcastTo.apply(x, shape=as_tuple(shape))
+
+
+def broadcast_shapes(*shapes: Ints) -> Shape:
+    """Return the shape that arrays of these shapes have together. Raises ShapeError if they don't fit.
+
+    >>> broadcast_shapes((3, 1), (2,))
+    (3, 2)
+    """
+    try:
+        return np.broadcast_shapes(*[as_tuple(shape) for shape in shapes])
+    except ValueError:
+        raise ShapeError(
+            f"shapes {', '.join(map(str, shapes))} don't fit: compared from the last axis backward, "
+            "lengths must be equal or 1"
+        ) from None
+
+
+def broadcast_arrays(*arrays: Any) -> tuple[Tensor, ...]:
+    """Return all inputs repeated to the shape that they have together; each keeps its dtype.
+
+    Raises ShapeError if their shapes don't fit.
+
+    >>> [x.shape for x in broadcast_arrays(Tensor([[1.0], [2.0]]), Tensor([1.0, 2.0, 3.0]))]
+    [(2, 3), (2, 3)]
+    """
+    shape = broadcast_shapes(*[shape_of(x) for x in arrays])
+    return tuple([broadcast_to(x, shape) for x in arrays])
 
 
 @register
@@ -164,10 +246,44 @@ class Flip(Function):
 def flip(x: Any, /, *, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Return x with the order of its elements reversed along an axis, several, or all.
 
+    Raises ShapeError for an axis that x doesn't have.
+
     >>> flip(Tensor([1.0, 2.0, 3.0]))
     Tensor([3., 2., 1.])
     """
     return Flip.apply(x, axis=axis)
+
+
+@register
+class Roll(Function):
+    name = "roll"
+    formula = r"y_i = x_{(i - s) \bmod n}"
+    derivative = r"\bar{x}_i = \bar{y}_{(i + s) \bmod n}"
+    words = (
+        "Shifts along axes, and what leaves at one end comes in at the other; the gradient is shifted back."
+    )
+
+    @staticmethod
+    def forward(x: Any, *, shift: Any, axis: Any = None) -> Any:
+        if np.asarray(shift).dtype.kind not in "iu":
+            raise DTypeError(f"shift must be a whole number, got {shift}")
+        return np.roll(x, shift, axis)
+
+    @staticmethod
+    def backward(g: Any, shift: Any, axis: Any) -> Any:
+        return ops.roll(g, np.negative(shift).tolist(), axis=axis)
+
+
+def roll(x: Any, /, shift: Ints, *, axis: Ints | None = None) -> Tensor:
+    """Return x shifted in a circle along an axis, or several, each by its own shift or all by one.
+
+    ``axis=None`` shifts x as if it were flat. Raises DTypeError for a shift that isn't a whole number,
+    ShapeError for an axis that x doesn't have, or if shifts and axes are unequal in number.
+
+    >>> roll(Tensor([1.0, 2.0, 3.0]), 1)
+    Tensor([3., 1., 2.])
+    """
+    return Roll.apply(x, shift=shift, axis=axis)
 
 
 @register
@@ -182,18 +298,15 @@ class Concat(Function):
         return np.concatenate(arrays, axis)
 
     @staticmethod
-    def backward(g: Any, shapes: list[Shape], needs: tuple[bool, ...], axis: int) -> Any:
-        parts, start = [], 0
-        for shape, need in zip(shapes, needs, strict=True):
-            stop = start + shape[axis]
-            where = (slice(None),) * (axis % len(shape)) + (slice(start, stop),)
-            parts.append(ops.getitem(g, where) if need else None)
-            start = stop
-        return tuple(parts)
+    def backward(g: Any, shapes: list[Shape], axis: int) -> Any:
+        ends = np.cumsum([shape[axis] for shape in shapes])
+        return ops.split(g, ends[:-1].tolist(), axis=axis)
 
 
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
     """Return the tensors joined along an existing axis; None flattens them first.
+
+    Dtypes promote as in NumPy. Raises ShapeError unless all other axes are of equal length.
 
     >>> concat([Tensor([1.0, 2.0]), Tensor([3.0])])
     Tensor([1., 2., 3.])
@@ -201,6 +314,33 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
     if axis is None:
         return Concat.apply(*[reshape(x, (-1,)) for x in arrays], axis=0)
     return Concat.apply(*arrays, axis=axis)
+
+
+@register
+class Split(Function):
+    name = "split"
+    formula = r"[y_1, y_2, \ldots] = x"
+    derivative = r"\bar{x} = [\bar{y}_1, \bar{y}_2, \ldots]"
+    words = "Cuts a tensor along an axis; the parts' gradients are joined again."
+
+    @staticmethod
+    def forward(x: Any, *, indices_or_sections: Any, axis: int = 0) -> Any:
+        return tuple(np.split(x, indices_or_sections, axis))
+
+    @staticmethod
+    def backward(g: Any, axis: int) -> Any:
+        return ops.concat(g, axis=axis)
+
+
+def split(x: Any, /, indices_or_sections: Ints, axis: int = 0) -> tuple[Tensor, ...]:
+    """Return x cut along an axis: into so many equal parts, or before each of the given indices.
+
+    Raises ShapeError if it can't be cut into equal parts.
+
+    >>> split(Tensor([1.0, 2.0, 3.0]), [1])
+    (Tensor([1.]), Tensor([2., 3.]))
+    """
+    return Split.apply(x, indices_or_sections=indices_or_sections, axis=axis)  # type: ignore[return-value]
 
 
 @register
@@ -215,13 +355,12 @@ class Stack(Function):
         return np.stack(arrays, axis)
 
     @staticmethod
-    def backward(g: Any, needs: tuple[bool, ...], axis: int) -> Any:
-        before = (slice(None),) * (axis % len(g.shape))
-        return tuple([ops.getitem(g, (*before, i)) if need else None for i, need in enumerate(needs)])
+    def backward(g: Any, axis: int) -> Any:
+        return ops.unstack(g, axis=axis)
 
 
 def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
-    """Return tensors of equal shape joined along a new axis.
+    """Return tensors joined along a new axis. Raises ShapeError unless they have equal shapes.
 
     >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], axis=1)
     Tensor([[1., 3.],
@@ -231,78 +370,31 @@ def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
 
 
 @register
-class GetItem(Function):
-    name = "getitem"
-    formula = r"y = x[\text{index}]"
-    derivative = r"\bar{x}[\text{index}] \mathrel{+}= \bar{y}, \text{ 0 elsewhere}"
-    words = "Picks elements; they get the gradient (added up where one was picked twice), the rest 0."
+class Unstack(Function):
+    name = "unstack"
+    formula = r"(y_1, y_2, \ldots) = x"
+    derivative = r"\bar{x} = (\bar{y}_1, \bar{y}_2, \ldots)"
+    words = "Takes a tensor apart along an axis; the slices' gradients are stacked again."
 
     @staticmethod
-    def forward(x: Any, *, index: Any) -> Any:
-        return x[index]
+    def forward(x: Any, *, axis: int = 0) -> Any:
+        slices = np.moveaxis(x, axis, 0)
+        return tuple([slices[i, ...] for i in range(len(slices))])
 
     @staticmethod
-    def backward(g: Any, x_shape: Shape, index: Any) -> Any:
-        return ops.scatter_add(g, index, x_shape)
+    def backward(g: Any, axis: int) -> Any:
+        return ops.stack(g, axis=axis)
 
 
-def getitem(x: Any, index: Any, /) -> Tensor:
-    """Return x[index]: numbers, slices, None, ..., integer arrays and boolean masks, as in NumPy.
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
+    """Return the slices of x along an axis, which they lack. Raises ShapeError if x hasn't that axis.
 
-    >>> getitem(Tensor([1.0, 2.0, 3.0]), [0, 0, 2])
-    Tensor([1., 1., 3.])
+    >>> unstack(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    (Tensor([1., 3.]), Tensor([2., 4.]))
     """
-    return GetItem.apply(x, index=_plain(index))
+    return Unstack.apply(x, axis=axis)  # type: ignore[return-value]
 
 
-@register
-class ScatterAdd(Function):
-    name = "scatter_add"
-    formula = r"y = 0, \quad y[\text{index}] \mathrel{+}= x"
-    derivative = r"\bar{x} = \bar{y}[\text{index}]"
-    words = "Adds elements into their places in a tensor of zeros: what getitem does backward."
-
-    @staticmethod
-    def forward(x: Any, *, index: Any, shape: Shape) -> Any:
-        x = np.asarray(x)
-        y = np.zeros(shape, x.dtype)
-        places = y[index].shape
-        if places != x.shape:
-            raise ShapeError(f"the index names {places} places in {shape}, x is {x.shape}")
-        if _is_basic(index):
-            y[index] = x  # no place is named twice
-        else:
-            np.add.at(y, index, x)
-        return y
-
-    @staticmethod
-    def backward(g: Any, index: Any) -> Any:
-        return ops.getitem(g, index)
-
-
-def scatter_add(x: Any, index: Any, shape: Sequence[int], /) -> Tensor:
-    """Return zeros of ``shape`` to which x was added at ``index``, as often as a place is named.
-
-    x must have the shape that ``zeros(shape)[index]`` has.
-
-    >>> scatter_add(Tensor([1.0, 2.0, 3.0]), [0, 0, 2], (3,))
-    Tensor([3., 0., 3.])
-    """
-    return ScatterAdd.apply(x, index=_plain(index), shape=tuple(shape))
-
-
-def _plain(index: Any) -> Any:
-    """Replace Tensors in an index by their arrays."""
-    if isinstance(index, tuple):
-        return tuple([_plain(i) for i in index])
-    if isinstance(index, Tensor):
-        index = index.data
-    return index.copy() if isinstance(index, np.ndarray) else index  # it is needed again, as it is now
-
-
-def _is_basic(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        i is None or i is Ellipsis or (isinstance(i, slice | int | np.integer) and not isinstance(i, bool))
-        for i in parts
-    )
+def as_tuple(ints: Ints) -> Shape:
+    """Return one int, or several, as a tuple."""
+    return (ints,) if isinstance(ints, int | np.integer) else tuple(ints)

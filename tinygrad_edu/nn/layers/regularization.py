@@ -6,7 +6,6 @@ import numpy as np
 
 from ... import ops
 from ...errors import ArgumentError
-from ...random import default_generator
 from ...tensor import Tensor
 from .base import Layer, Shape
 
@@ -39,6 +38,4 @@ class Dropout(Layer):
     def call(self, x: Any) -> Tensor:
         if not self.training or self.rate == 0:
             return x  # type: ignore[no-any-return]
-        generator = self._generator or default_generator()
-        kept = generator.random(x.shape, np.float32) >= self.rate
-        return ops.multiply(x, kept / np.asarray(1 - self.rate, x.dtype))
+        return ops.dropout(x, self.rate, generator=self._generator)
