@@ -1,4 +1,4 @@
-"""Tensor: what it is made of, how it converts, its operators, and NumPy's functions on it."""
+"""Tensor: what it is made of, how it converts, its operators and its methods."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ from hypothesis import given
 import tinygrad_edu as te
 from tinygrad_edu import Tensor
 from tinygrad_edu.errors import DTypeError, GradientError, ShapeError
-from tinygrad_edu.ops import ARRAY_FUNCTIONS, UFUNCS
 from tinygrad_edu.testing import arrays
 
 
@@ -128,9 +127,29 @@ def test_operators():
         (a.T if a.ndim == 2 else a[::-1], x[::-1]), (a.mean(), x.mean()), (a.reshape(2, 1).T, x[None]),
         (a.reshape((1, 2)).mT, x[:, None]), (a.sqrt(), np.sqrt(x)), (a.transpose(), x), (a.max(), 9),
         (a.reshape(np.int64(2)), x), (a.flatten(), x), (a.log().exp(), x), (a.clip(5), [5, 9]),
+        (a // b, x // y), (a % b, x % y), (7 // a, 7 // x), (7 % a, 7 % x), (divmod(a, 2.5)[1], x % 2.5),
+        (divmod(5, a)[0], 5 // x), (abs(a), x),
     ]:  # fmt: skip
         assert isinstance(got, Tensor)
         np.testing.assert_allclose(got.data, expected, rtol=1e-12)
+
+
+def test_operators_of_whole_numbers_and_bools():
+    a, b = np.array([6, 5]), np.array([3, 1])
+    t = Tensor(a)
+    for got, expected in [
+        (t & b, a & b), (t | b, a | b), (t ^ b, a ^ b), (t << b, a << b), (t >> b, a >> b), (~t, ~a),
+        (3 & t, 3 & a), (3 | t, 3 | a), (3 ^ t, 3 ^ a), (3 << t, 3 << a), (99 >> t, 99 >> a),
+        ((t > 5) & (t < 7), [True, False]), (~(t > 5), [False, True]), (t // 4, a // 4), (-t % 4, -a % 4),
+    ]:  # fmt: skip
+        assert isinstance(got, Tensor)
+        np.testing.assert_array_equal(got.data, expected)
+    t &= b
+    assert t.tolist() == [2, 1]
+    assert 2 in t
+    assert 7 not in t
+    with pytest.raises(DTypeError):
+        Tensor([1.0]) & 1
 
 
 def test_in_place_operators_update_a_leaf_under_no_grad():
@@ -178,67 +197,107 @@ def test_new_data_keeps_shape_and_dtype():
         t.data = np.ones(3)
 
 
-# NumPy's functions, each with arguments that it can take.
-NUMPY_CALLS = {
-    "sum": lambda t: np.sum(t, axis=0),
-    "mean": lambda t: np.mean(t, axis=1, keepdims=True),
-    "max": np.max,
-    "min": lambda t: np.min(t, 0),
-    "amax": np.amax,
-    "amin": np.amin,
-    "argmax": lambda t: np.argmax(t, axis=1),
-    "argmin": np.argmin,
-    "reshape": lambda t: np.reshape(t, (4,)),
-    "clip": lambda t: np.clip(t, 0.5, 1.5),
-    "where": lambda t: np.where(np.eye(2, dtype=bool), t, 0.0),
-    "flip": lambda t: np.flip(t, 1),
-    "broadcast_to": lambda t: np.broadcast_to(t, (3, 2, 2)),
-    "concatenate": lambda t: np.concatenate([t, t], axis=1),
-    "stack": lambda t: np.stack([t, t], axis=2),
-    "transpose": np.transpose,
-    "expand_dims": lambda t: np.expand_dims(t, 1),
-    "squeeze": lambda t: np.squeeze(t[None], 0),
-    "shape": np.shape,
-    "ndim": np.ndim,
-    "size": np.size,
+# Methods, each with arguments as NumPy's method takes them.
+METHODS = {
+    "all": [lambda t: t.all(), lambda t: t.all(0)],
+    "any": [lambda t: t.any(), lambda t: t.any(1, keepdims=True)],
+    "argmax": [lambda t: t.argmax(), lambda t: t.argmax(1)],
+    "argmin": [lambda t: t.argmin(), lambda t: t.argmin(0)],
+    "argsort": [lambda t: t.argsort(), lambda t: t.argsort(0)],
+    "astype": [lambda t: t.astype("float32"), lambda t: t.astype(t.dtype, copy=False)],
+    "clip": [lambda t: t.clip(1, 2), lambda t: t.clip(max=2)],
+    "copy": [lambda t: t.copy()],
+    "cumprod": [lambda t: t.cumprod(), lambda t: t.cumprod(1)],
+    "cumsum": [lambda t: t.cumsum(), lambda t: t.cumsum(axis=0)],
+    "diagonal": [lambda t: t.diagonal(), lambda t: t.diagonal(1)],
+    "dot": [lambda t: t.dot(t), lambda t: t.dot(t[0])],
+    "flatten": [lambda t: t.flatten()],
+    "item": [lambda t: t[1, 1].item()],
+    "max": [lambda t: t.max(), lambda t: t.max(0)],
+    "mean": [lambda t: t.mean(), lambda t: t.mean(0, keepdims=True)],
+    "min": [lambda t: t.min(), lambda t: t.min(axis=(0, 1))],
+    "prod": [lambda t: t.prod(), lambda t: t.prod(0)],
+    "ravel": [lambda t: t.ravel()],
+    "repeat": [lambda t: t.repeat(2), lambda t: t.repeat(2, 0)],
+    "reshape": [lambda t: t.reshape(4), lambda t: t.reshape(1, -1), lambda t: t.reshape((4, 1))],
+    "round": [lambda t: t.round()],
+    "squeeze": [lambda t: t[None].squeeze(), lambda t: t[None].squeeze(0)],
+    "std": [lambda t: t.std(), lambda t: t.std(0)],
+    "sum": [lambda t: t.sum(), lambda t: t.sum(0), lambda t: t.sum(dtype="float32")],
+    "swapaxes": [lambda t: t.swapaxes(0, 1), lambda t: t[None].swapaxes(0, -1)],
+    "take": [lambda t: t.take([0, 3]), lambda t: t.take([1], 1)],
+    "tolist": [lambda t: t.tolist()],
+    "trace": [lambda t: t.trace(), lambda t: t.trace(1)],
+    "transpose": [lambda t: t.transpose(), lambda t: t.transpose(0, 1), lambda t: t.transpose((1, 0))],
+    "var": [lambda t: t.var(), lambda t: t.var(1)],
 }
+OTHERS = {  # that NumPy's arrays don't have, or in another way
+    "at", "backward", "detach", "exp", "log", "numpy", "register_hook", "relu", "sigmoid", "softmax", "sort", "sqrt",
+    "tanh", "to_device", "zero_grad",
+}  # fmt: skip
 
 
-def test_every_numpy_function_that_is_known_has_a_call_here():
-    assert set(NUMPY_CALLS) == set(ARRAY_FUNCTIONS)
+def test_every_method_has_a_call_here():
+    methods = {n for n in dir(Tensor) if not n.startswith("_") and callable(getattr(Tensor, n))}
+    assert methods == set(METHODS) | OTHERS - {"at"}
 
 
-@pytest.mark.parametrize("name", sorted(NUMPY_CALLS))
-def test_numpy_functions_are_recorded(name):
-    x = leaf([[0.2, 1.7], [1.1, 0.4]])
-    got, expected = NUMPY_CALLS[name](x), NUMPY_CALLS[name](x.data)
-    if not isinstance(expected, np.ndarray | np.floating):
-        np.testing.assert_array_equal(got if not isinstance(got, Tensor) else got.data, expected)
-        return
-    np.testing.assert_allclose(got.data, expected)
-    assert got.requires_grad == (expected.dtype.kind == "f")
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_are_numpys(name):
+    a = np.array([[0.2, 1.7], [1.1, 3.4]])
+    for call in METHODS[name]:
+        got, expected = call(leaf(a)), call(a)
+        if not isinstance(expected, np.ndarray | np.generic):
+            assert got == expected
+            continue
+        np.testing.assert_allclose(got.data, expected, rtol=1e-12)
+        assert got.dtype == expected.dtype
+        assert got.requires_grad == (expected.dtype.kind == "f" and name != "round")
 
 
-@pytest.mark.parametrize("name", sorted(UFUNCS))
-def test_ufuncs_are_recorded(name):
-    ufunc = getattr(np, name)
-    x = leaf([[0.2, 1.7], [1.1, 0.4]])
-    others = [np.array([[1.5, 0.5], [0.3, 0.7]])] * (ufunc.nin - 1)
-    got, expected = ufunc(x, *others), ufunc(x.data, *others)
-    np.testing.assert_allclose(got.data, expected)
-    assert got.requires_grad == (expected.dtype.kind == "f" and name != "sign")
+def test_sort_gives_a_new_tensor():
+    x = leaf([[2.0, 1.0], [0.0, 3.0]])
+    assert x.sort().tolist() == [[1, 2], [0, 3]]
+    assert x.sort(0, descending=True).tolist() == [[2, 3], [0, 1]]
+    assert x.tolist() == [[2, 1], [0, 3]]
 
 
-def test_unknown_numpy_functions_are_refused_with_the_known_ones():
-    x = leaf([1.0, 2.0])
-    for refused in (
-        lambda: np.arctan(x),
-        lambda: np.linalg.norm(x),
-        lambda: np.add.reduce(x),
-        lambda: np.add(x, 1, out=np.zeros(2)),
-    ):
-        with pytest.raises(DTypeError, match=r"can't be recorded on a Tensor.*Known: "):
-            refused()
+def test_the_correction_is_numpys_ddof():
+    x = leaf([[2.0, 1.0], [0.0, 3.0]])
+    np.testing.assert_allclose(x.var(0, correction=1).data, x.data.var(0, ddof=1))
+    np.testing.assert_allclose(x.std(0, correction=1).data, x.data.std(0, ddof=1))
+
+
+def test_at_gives_a_new_tensor():
+    x = leaf([2.0, 1.0])
+    assert x.at[0].set(5.0).tolist() == [5, 1]
+    assert x.tolist() == [2, 1]
+
+
+def test_attributes():
+    x = leaf(np.ones((2, 3)))
+    assert (x.shape, x.ndim, x.size, x.itemsize, x.nbytes, x.device) == ((2, 3), 2, 6, 8, 48, "cpu")
+    with pytest.raises(ShapeError, match="two dimensions"):
+        _ = x[0].T
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("view", r"x\.reshape\(shape\)"),
+        ("unsqueeze", r"te\.expand_dims"),
+        ("cpu", "one device"),
+        ("add_", r"t\.data\[\.\.\.\] ="),
+        ("erf", r"it is a function: tinygrad_edu\.erf\(x\)"),
+        ("cumsums", "did you mean 'cumsum'"),
+        ("zzz", "no attribute 'zzz'$"),
+        ("__array_interface__", "no attribute '__array_interface__'$"),
+    ],
+)
+def test_another_packages_method_is_told_ours(name, words):
+    with pytest.raises(AttributeError, match=words):
+        getattr(leaf([1.0]), name)
+    assert not hasattr(leaf([1.0]), name)
 
 
 def test_repr():
@@ -254,8 +313,10 @@ def test_more_operators_in_place_and_the_bare_decorator():
     with te.no_grad():
         w **= 2
         w @= np.eye(2)
+        w //= 2
+        w %= 3
     assert w is same
-    assert w.tolist() == [[4.0, 0.0], [0.0, 9.0]]
+    assert w.tolist() == [[2.0, 0.0], [0.0, 1.0]]
 
     @te.no_grad
     def double(x):

@@ -20,7 +20,8 @@ ROOT_HALF = math.sqrt(0.5)
 def slope(function: Any, *values: Any, dtype: Any = np.float64) -> list[Any]:
     """Return the gradients of the sum of a function, as lists; None where there is none."""
     leaves = [Tensor(np.array(v, dtype), requires_grad=True) for v in values]
-    found = te.grad(function(*leaves).sum(), leaves, allow_unused=True)
+    y = function(*leaves)
+    found = te.grad(y, leaves, np.ones(y.shape), allow_unused=True)
     return [None if g is None else g.tolist() for g in found]
 
 

@@ -7,13 +7,15 @@ from typing import Any
 import array_api_strict as standard
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tinygrad_edu as te
 from tinygrad_edu import Tensor
 from tinygrad_edu.errors import ArgumentError, ShapeError
 from tinygrad_edu.ops.scans import linear_recurrence
 from tinygrad_edu.ops.statistics import vector_norm
-from tinygrad_edu.testing import gradcheck, gradgradcheck
+from tinygrad_edu.testing import arrays, axes, gradcheck, gradgradcheck, shapes
 
 NAN = math.nan
 STANDARD = [
@@ -95,6 +97,16 @@ def test_the_gradient_of_a_product_with_zeros():
     assert slope(lambda x: te.prod(x, axis=0), x) == [[[3.0, 0.0, 4.0], [0.0, 2.0, 0.0]]]
     for axis in (None, 0, 1, (1, 0)):
         gradgradcheck(lambda x, axis=axis: te.prod(x, axis=axis), x, **FLAT)
+
+
+@given(data=st.data())
+def test_products_with_many_zeros(data):
+    x = data.draw(arrays(shapes(min_dims=1, max_dims=2, min_side=1, max_side=3)))
+    x = np.where(data.draw(arrays(x.shape, dtype="bool")), 0.0, x)
+    axis = data.draw(axes(x.ndim, none=False, several=False))
+    for function in (te.prod, te.cumulative_prod):
+        gradcheck(lambda x, function=function: function(x, axis=axis), x, **FLAT)
+        gradgradcheck(lambda x, function=function: function(x, axis=axis), x, **FLAT)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from .tensor import Tensor  # isort: skip  (first: the tensor and its operations know one another)
-from . import creation, dtypes, ops
+from . import creation, dtypes, linalg, ops
 from .autograd import backward, grad
 from .context import enable_grad, is_grad_enabled, no_grad
 from .creation import *
@@ -43,6 +43,7 @@ __all__ = [
     "enable_grad",
     "grad",
     "is_grad_enabled",
+    "linalg",
     "no_grad",
     "seed",
 ]

@@ -195,16 +195,16 @@ def walk(
     create_graph: bool,
     retain: bool,
     targets: set[int] | None = None,
-    stop: bool = False,
+    ends: frozenset[int] = frozenset(),
 ) -> dict[int, tuple[Any, Any]]:
     """Walk from the newest node to the oldest; return ``{id: (leaf or node, gradient)}``.
 
     Without ``targets`` that is every leaf reached. With them, just those, and only nodes on a way to one
-    of them run. With ``stop`` the way ends at the first target: each is an independent variable, nothing
-    beyond it is touched, and its hooks are left to the walk that started this one.
+    of them run. At ``ends`` the way ends: they count as independent variables, nothing beyond them is
+    touched, and their hooks are left to the walk within which this one runs.
     """
     starts = list(starts)
-    useful = None if targets is None else _leading_to(targets, [x for x, _ in starts])
+    useful = None if targets is None else _leading_to(targets, [x for x, _ in starts], ends)
     waiting: dict[int, Node] = {}  # by order
     queue: list[int] = []  # of negated orders: heappop gives the newest
     flowing: dict[int, Any] = {}  # gradient that has arrived so far, by the node's id
@@ -239,13 +239,12 @@ def walk(
         while queue:
             node = waiting.pop(-heappop(queue))
             g = flowing.pop(id(node))
-            wanted = targets is not None and id(node) in targets
-            if node.hooks and not (wanted and stop):
+            if node.hooks and id(node) not in ends:
                 g = apply_hooks(node.hooks, g, create_graph)
-            if wanted:
+            if targets is not None and id(node) in targets:
                 found[id(node)] = (node, g if create_graph else _copy(g))  # g may flow on, to another target
-                if stop:
-                    continue
+            if id(node) in ends:
+                continue
             needs = tuple([wants(x) for x in node.inputs])
             if True not in needs:
                 continue
@@ -265,11 +264,10 @@ def walk(
                     arrive(x, dx)
             if not retain:
                 _free(node, constants)
-        if not stop:
-            for key, (x, g) in found.items():
-                hooks = getattr(x, "hooks", None) if isinstance(x, Tensor) else None
-                if hooks:
-                    found[key] = (x, apply_hooks(hooks, g, create_graph))
+        for key, (x, g) in found.items():
+            hooks = getattr(x, "hooks", None) if isinstance(x, Tensor) and key not in ends else None
+            if hooks:
+                found[key] = (x, apply_hooks(hooks, g, create_graph))
     return found
 
 
@@ -320,7 +318,7 @@ def _is_constant(x: Any) -> bool:
     return isinstance(x, np.ndarray) or (isinstance(x, Tensor) and not x.requires_grad)
 
 
-def _leading_to(targets: set[int], starts: list[Any]) -> set[int]:
+def _leading_to(targets: set[int], starts: list[Any], ends: frozenset[int]) -> set[int]:
     """Collect the ids of all nodes and leaves through which a gradient reaches a target."""
     nodes: dict[int, Node] = {}
     stack = [x for x in starts if isinstance(x, Node)]
@@ -328,10 +326,11 @@ def _leading_to(targets: set[int], starts: list[Any]) -> set[int]:
         node = stack.pop()
         if node.order not in nodes:
             nodes[node.order] = node
-            stack.extend(x for x in node.inputs if isinstance(x, Node))
+            if id(node) not in ends:
+                stack.extend(x for x in node.inputs if isinstance(x, Node))
     useful = set(targets)
     for order in sorted(nodes):  # inputs before what was made of them
         node = nodes[order]
-        if any(id(x) in useful for x in node.inputs):
+        if id(node) not in ends and any(id(x) in useful for x in node.inputs):
             useful.add(id(node))
     return useful

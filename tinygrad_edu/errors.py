@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 __all__ = [
+    "AnomalyError",
     "ArgumentError",
     "DTypeError",
     "DataError",
@@ -42,6 +43,10 @@ class ArgumentError(TinygradEduError, ValueError):
 
 class GradientError(TinygradEduError, RuntimeError):
     """A gradient that was asked for and can't be had, or a rule that returned a wrong one."""
+
+
+class AnomalyError(TinygradEduError, FloatingPointError):
+    """A nan or an infinite number, which ``detect_anomaly`` was asked to look for."""
 
 
 class DataError(TinygradEduError, ValueError):

@@ -45,8 +45,8 @@ def register(x: Tensor, function: Callable[[Tensor], Tensor | None]) -> Hook:
     """Put a hook where the walk will find it; see :meth:`Tensor.register_hook`."""
     if not x.requires_grad:
         raise GradientError(
-            f"register_hook: {x!r} doesn't require a gradient, so the hook would never be called; make it with "
-            "requires_grad=True, or compute it from such a tensor outside of no_grad()"
+            f"register_hook: {x!r} doesn't require a gradient, so the hook would never be called; make "
+            "it with requires_grad=True, or compute it from such a tensor outside of no_grad()"
         )
     if not callable(function):
         raise GradientError(f"register_hook: expected a function of the gradient, got {function!r}")

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .errors import ShapeError
 
 if TYPE_CHECKING:
@@ -85,8 +87,11 @@ class Methods:
         return ops.matrix_transpose(self)
 
     @property
-    def at(self) -> Any:
-        """``x.at[index].set(v)``, ``.add(v)``…: a new tensor with some elements changed."""
+    def at(self) -> "ops.indexing.At":
+        """``x.at[index].set(v)``, ``.add(v)`` …: a new tensor with some elements changed.
+
+        See :class:`tinygrad_edu.ops.indexing.Places`.
+        """
         return ops.indexing.At(self)
 
     def reshape(self, *shape: Any) -> "Tensor":
@@ -127,13 +132,13 @@ class Methods:
 
     def diagonal(self, offset: int = 0) -> "Tensor":
         """The diagonal of the last two axes, shape (..., m, n) to (..., k)."""
-        return ops.diagonal(self, offset=offset)
+        return ops.indexing.diagonal(self, offset=offset)
 
     # -- reductions ------------------------------------------------------------------------------------
 
-    def sum(self, axis: Any = None, *, keepdims: bool = False) -> "Tensor":
+    def sum(self, axis: Any = None, *, dtype: Any = None, keepdims: bool = False) -> "Tensor":
         """See :func:`tinygrad_edu.sum`."""
-        return ops.sum(self, axis=axis, keepdims=keepdims)
+        return ops.sum(self, axis=axis, dtype=dtype, keepdims=keepdims)
 
     def prod(self, axis: Any = None, *, dtype: Any = None, keepdims: bool = False) -> "Tensor":
         """See :func:`tinygrad_edu.prod`."""
@@ -236,5 +241,8 @@ class Methods:
         return ops.round(self)
 
     def dot(self, other: Any) -> "Tensor":
-        """See :func:`tinygrad_edu.dot`."""
-        return ops.dot(self, other)
+        """NumPy's ``dot``: the last axis with the other's last but one, or only one; a number multiplies."""
+        ndim = np.ndim(other)
+        if self.ndim == 0 or ndim == 0:
+            return ops.multiply(self, other)
+        return ops.tensordot(self, other, axes=((-1,), (-1 if ndim == 1 else -2,)))

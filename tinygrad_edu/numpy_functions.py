@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import creation, dtypes, ops
+from . import creation, dtypes, linalg, ops
 from .context import context
 from .errors import DTypeError
 from .tensor import Tensor
@@ -24,8 +24,8 @@ UFUNCS: dict[Any, Callable[..., Any]] = {
     np.arcsinh: ops.asinh, np.arctan: ops.atan, np.arctan2: ops.atan2, np.arctanh: ops.atanh,
     np.bitwise_and: ops.bitwise_and, np.bitwise_or: ops.bitwise_or, np.bitwise_xor: ops.bitwise_xor,
     np.cbrt: ops.cbrt, np.ceil: ops.ceil, np.copysign: ops.copysign,
-    np.cos: ops.cos, np.cosh: ops.cosh, np.divide: ops.divide, np.divmod: divmod, np.equal: ops.equal,
-    np.exp: ops.exp, np.exp2: ops.exp2, np.expm1: ops.expm1, np.fabs: ops.abs, np.floor: ops.floor,
+    np.cos: ops.cos, np.cosh: ops.cosh, np.divide: ops.divide, np.equal: ops.equal,
+    np.exp: ops.exp, np.exp2: ops.exp2, np.expm1: ops.expm1, np.floor: ops.floor,
     np.floor_divide: ops.floor_divide, np.greater: ops.greater, np.greater_equal: ops.greater_equal,
     np.hypot: ops.hypot, np.invert: ops.bitwise_invert, np.isfinite: ops.isfinite, np.isinf: ops.isinf,
     np.isnan: ops.isnan, np.left_shift: ops.bitwise_left_shift, np.less: ops.less,
@@ -56,10 +56,16 @@ def _reduction(function: Any, *more: str) -> Callable[..., Any]:
 def _spread(function: Any) -> Callable[..., Any]:
     """NumPy's ddof is the standard's correction."""
 
-    def call(a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: Any = 0) -> Any:
+    def call(
+        a: Any, axis: Any = None, *, ddof: float = 0, keepdims: bool = False, correction: Any = 0
+    ) -> Any:
         return function(a, axis=axis, correction=ddof or correction, keepdims=keepdims)
 
     return call
+
+
+def _percentile(a: Any, q: float, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return ops.quantile(a, q / 100, axis=axis, keepdims=keepdims)
 
 
 def _flat(function: Any, a: Any, axis: int | None) -> Any:
@@ -88,14 +94,18 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return [ary[(*before, slice(a, b))] for a, b in zip(stops[:-1], stops[1:], strict=True)]
 
 
-def _dot(a: Any, b: Any) -> Any:
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return ops.multiply(a, b)
-    return ops.tensordot(a, b, axes=((-1,), (-1 if np.ndim(b) == 1 else -2,)))
-
-
 def _outer(a: Any, b: Any) -> Any:
     return ops.outer(*[ops.reshape(creation.asarray(x), (-1,)) for x in (a, b)])
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if axis is None and ord is None:  # of all numbers, whatever their shape
+        return linalg.vector_norm(x, keepdims=keepdims)
+    if isinstance(axis, tuple) or (axis is None and x.ndim == 2):
+        if axis not in (None, (0, 1), (-2, -1), (x.ndim - 2, x.ndim - 1)):
+            raise DTypeError(f"np.linalg.norm with axis={axis}: move them last, for linalg.matrix_norm")
+        return linalg.matrix_norm(x, ord="fro" if ord is None else ord, keepdims=keepdims)
+    return linalg.vector_norm(x, axis=axis, ord=2 if ord is None else ord, keepdims=keepdims)
 
 
 def _like(function: Any) -> Callable[..., Any]:
@@ -112,6 +122,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.count_nonzero: _reduction(ops.count_nonzero), np.median: _reduction(ops.median),
     np.var: _spread(ops.var), np.std: _spread(ops.std),
     np.quantile: lambda a, q, axis=None, *, keepdims=False: ops.quantile(a, q, axis=axis, keepdims=keepdims),
+    np.percentile: _percentile,
     np.trace: lambda a, offset=0, axis1=0, axis2=1: _moved(ops.trace, a, offset, axis1, axis2),
     # along an axis
     np.cumsum: lambda a, axis=None: _flat(ops.cumulative_sum, a, axis),
@@ -150,14 +161,36 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.take: lambda a, indices, axis=None: creation.asarray(a).take(indices, axis),
     np.take_along_axis: lambda arr, indices, axis=-1: ops.take_along_axis(arr, indices, axis=axis),
     np.tril: lambda m, k=0: ops.tril(m, k=k), np.triu: lambda m, k=0: ops.triu(m, k=k),
+    np.diag: lambda v, k=0: ops.diag(v, k),
+    np.pad: lambda array, pad_width, mode="constant", *, constant_values=0:
+        ops.pad(array, pad_width, mode, constant_values=constant_values),
+    np.vstack: lambda tup: ops.concat([x[None] if np.ndim(x) < 2 else x for x in tup]),
+    np.hstack: lambda tup: ops.concat(tup, axis=0 if np.ndim(tup[0]) == 1 else 1),
+    np.diagonal: lambda a, offset=0, axis1=0, axis2=1: _moved(linalg.diagonal, a, offset, axis1, axis2),
     np.meshgrid: lambda *xi, indexing="xy": creation.meshgrid(*xi, indexing=indexing),
     # products
-    np.dot: _dot, np.outer: _outer, np.einsum: lambda *operands: ops.einsum(*operands),
+    np.dot: lambda a, b: creation.asarray(a).dot(b), np.outer: _outer,
+    np.einsum: lambda *operands: ops.einsum(*operands),
     np.tensordot: lambda a, b, axes=2: ops.tensordot(a, b, axes=axes),
     np.cross: lambda a, b, *, axis=-1: ops.cross(a, b, axis=axis),
+    # linear algebra
+    np.linalg.norm: _norm, np.linalg.inv: lambda a: linalg.inv(a), np.linalg.det: lambda a: linalg.det(a),
+    np.linalg.solve: lambda a, b: linalg.solve(a, b), np.linalg.slogdet: lambda a: linalg.slogdet(a),
+    np.linalg.cholesky: lambda a, /, *, upper=False: linalg.cholesky(a, upper=upper),
+    np.linalg.qr: lambda a, mode="reduced": linalg.qr(a, mode=mode),
+    np.linalg.svd: lambda a, full_matrices=True: linalg.svd(a, full_matrices=full_matrices),
+    np.linalg.eigh: lambda a: linalg.eigh(a), np.linalg.eigvalsh: lambda a: linalg.eigvalsh(a),
+    np.linalg.pinv: lambda a, *, rtol=None: linalg.pinv(a, rtol=rtol),
+    np.linalg.matrix_power: lambda a, n: linalg.matrix_power(a, n),
+    np.linalg.matrix_rank: lambda A, *, rtol=None: linalg.matrix_rank(A, rtol=rtol),
+    **{
+        getattr(np.linalg, name): getattr(linalg, name)
+        for name in ["cross", "diagonal", "matmul", "matrix_norm", "matrix_transpose", "outer", "svdvals",
+                     "tensordot", "trace", "vecdot", "vector_norm"]
+    },
     # without a graph
     np.zeros_like: _like(creation.zeros_like), np.ones_like: _like(creation.ones_like),
-    np.empty_like: _like(creation.empty_like),
+    np.empty_like: lambda prototype, dtype=None: creation.empty_like(prototype, dtype=dtype),
     np.full_like: lambda a, fill_value, dtype=None: creation.full_like(a, fill_value, dtype=dtype),
     np.result_type: dtypes.result_type, np.can_cast: lambda from_, to: dtypes.can_cast(from_, to),
     np.shape: lambda a: a.shape, np.ndim: lambda a: a.ndim, np.size: lambda a: a.size,
@@ -193,12 +226,12 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         try:
             signature.bind(*args, **given)
         except TypeError as error:
-            problem = f": {error}; what is recorded is {func.__name__}{signature}"
+            problem = f" ({error}; the arguments are {', '.join(signature.parameters)})"
         else:
             return function(*args, **given)
     if func in ON_ARRAYS or not _recorded((args, kwargs)):
         return func(*_plain(args), **_plain(kwargs))
-    raise _refusal(_name(func) + problem, func)
+    raise _refusal(_name(func), func, problem)
 
 
 def _unset(value: Any) -> bool:
@@ -235,10 +268,10 @@ def _name(func: Any) -> str:
     return f"{getattr(func, '__module__', None) or 'numpy'}.{func.__name__}".replace("numpy", "np", 1)
 
 
-def _refusal(what: str, func: Any) -> DTypeError:
-    known = {_name(f) for f in (*UFUNCS, *FUNCTIONS)} - {_name(func)}
-    near = get_close_matches(_name(func), known, n=3)
+def _refusal(what: str, func: Any, problem: str = "") -> DTypeError:
+    known = {f.__name__: _name(f) for f in (*FUNCTIONS, *UFUNCS) if f is not func}
+    near = [known[name] for name in get_close_matches(func.__name__, known, n=3, cutoff=0.7)]
     return DTypeError(
-        f"{what} can't be recorded on a Tensor that requires a gradient; use tinygrad_edu's own functions"
-        f"{', or ' + ', '.join(near) if near else ''}; or t.numpy() where no gradient is needed"
+        f"{what} can't be recorded on a Tensor that requires a gradient{problem}; use tinygrad_edu's own "
+        f"functions{', or ' + ', '.join(near) if near else ''}; or t.numpy() where no gradient is needed"
     )

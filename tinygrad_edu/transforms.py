@@ -47,7 +47,7 @@ def vjp(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Callable[..., 
     def pullback(*gradients: Any) -> Any:
         if len(gradients) != len(run.outputs):
             raise ArgumentError(
-                f"vjp: the function has {len(run.outputs)} outputs, the pullback got {len(gradients)} gradients"
+                f"vjp: the function has {len(run.outputs)} outputs, {len(gradients)} gradients came"
             )
         return _mirror(run.pull_back(gradients), single=len(inputs) == 1)
 
@@ -221,15 +221,15 @@ def _as_tensor(name: str, i: int, x: Any) -> Tensor:
         x = Tensor(np.array(x) if isinstance(x, np.ndarray) else x)  # a copy, since the graph is built on it
     if x.dtype.kind != "f":
         raise DTypeError(
-            f"{name}: input {i} is {x.dtype}, and only floats have derivatives. Write 1.0 for 1; hold labels or "
-            f"indices fixed by closing over them: {name}(lambda x: f(x, labels), …)"
+            f"{name}: input {i} is {x.dtype}, and only floats have derivatives. Write 1.0 for 1; labels and "
+            f"indices are held fixed by closing over them: {name}(lambda x: f(x, labels), …)"
         )
     return x
 
 
 def _variable(x: Tensor) -> Tensor:
     """Return a new tensor of the same memory, in which a gradient can arrive that is no other's."""
-    if x.requires_grad and context.recording:
+    if x.requires_grad:
         return ops.reshape(x, x.shape)
     leaf = wrap(x.data, None)
     leaf.requires_grad = True

@@ -323,10 +323,6 @@ ROWS: dict[str, Row] = {
         whole_cases(1), over(np.max, 1), kinks=TIES, function=te.global_max_pool1d, numpy=over(np.max, 1)
     ),
     "global_avg_pool1d": composed(te.global_avg_pool1d, whole_cases(1), over(np.mean, 1)),
-    "resize2d": composed(
-        lambda x, size, interpolation: te.resize2d(x, size, interpolation=interpolation),
-        resize_cases,
-        resize_value,
-    ),
+    "resize2d": composed(te.resize2d, resize_cases, resize_value),
     "upsample2d": composed(te.upsample2d, lambda a, b: resize_cases(a, b, largest=2), upsample_value),
 }

@@ -4,6 +4,7 @@ The matrices are drawn well conditioned: differences, and float32, lose as many 
 number has. What singular ones do, and those with equal eigenvalues, stands in test_linalg.py.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -72,14 +73,15 @@ def cholesky(x: Array, upper: bool) -> Array:
 
 def eigh(x: Array) -> Any:
     """By SciPy, one matrix after the other."""
-    return by_matrix(scipy.linalg.eigh, symmetric_part(x), 1, 2)
+    return by_matrix(scipy.linalg.eigh, symmetric_part(x))
 
 
-def by_matrix(function: Any, x: Array, *dims: int) -> Any:
-    """Call with each matrix of a batch; the results have so many dimensions each."""
-    found = [function(x[place]) for place in np.ndindex(x.shape[:-2])] or [function(np.eye(*x.shape[-2:]))]
-    stacked = [np.stack(list(parts)) for parts in zip(*found, strict=True)]
-    return tuple(y[: int(np.prod(x.shape[:-2]))].reshape(*x.shape[:-2], *y.shape[1:]) for y in stacked)
+def by_matrix(function: Any, x: Array) -> Any:
+    """Call with each matrix of a batch; return the results stacked. Of none, the identity tells the shapes."""
+    batch = x.shape[:-2]
+    found = [function(x[place]) for place in np.ndindex(batch)] or [function(np.eye(*x.shape[-2:]))]
+    stacked = [np.stack(parts)[: math.prod(batch)] for parts in zip(*found, strict=True)]
+    return tuple(y.reshape((*batch, *y.shape[1:])) for y in stacked)
 
 
 def signs(vectors: Any) -> Any:
@@ -271,7 +273,7 @@ def matrix_rank(x: Array, rtol: float) -> Array:
             count += 1
         return (count,)
 
-    return by_matrix(pivots, x, 0)[0]
+    return by_matrix(pivots, x)[0]
 
 
 def norm_cases(least: int, most: int) -> SearchStrategy[Case]:

@@ -132,7 +132,7 @@ def loss(
 
     def cases(least: int, most: int) -> SearchStrategy[Case]:
         def call(at: tuple[int, ...]) -> SearchStrategy[Case]:
-            both = st.tuples(arrays(at, **(first or {})), arrays(at, avoid=apart, **(second or {})))
+            both = st.tuples(arrays(at, **(first or {})), arrays(at, **{"avoid": apart, **(second or {})}))
             if apart:
                 both = both.map(lambda pair: (pair[0], pair[0] + pair[1]))
             return st.builds(Case, both, st.sampled_from(options or ({},)))

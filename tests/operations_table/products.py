@@ -51,12 +51,12 @@ def einsum_cases(least: int, most: int) -> SearchStrategy[Case]:
 
     @st.composite
     def draw_case(draw: Any) -> Case:
-        sizes = {c: draw(st.integers(least, most)) for c in "ijk"}
+        sizes = {c: draw(st.integers(least, most)) for c in "abc"}
         dots = draw(shapes(max_dims=2, min_side=least, max_side=min(most, 2)))
         terms, inputs = [], []
         for _ in range(draw(st.integers(1, 3))):
-            names = draw(st.lists(st.sampled_from("ijk"), max_size=3))
-            thin = draw(st.sampled_from("ijk-"))
+            names = draw(st.lists(st.sampled_from("abc"), max_size=3))
+            thin = draw(st.sampled_from("abc-"))
             shape = [1 if c == thin else sizes[c] for c in names]
             at = draw(st.integers(0, len(names)))
             some = draw(st.none() | st.integers(0, len(dots)))
@@ -69,7 +69,7 @@ def einsum_cases(least: int, most: int) -> SearchStrategy[Case]:
         left = ",".join(terms)
         if not draw(st.booleans()):
             return Case(tuple(inputs), {"subscripts": left})
-        known = sorted(set(left) & set("ijk"))
+        known = sorted(set(left) & set("abc"))
         result = draw(st.lists(st.sampled_from(known), unique=True)) if known else []
         right = draw(st.permutations([*result, "..."] if "..." in left else result))
         return Case(tuple(inputs), {"subscripts": f"{left} -> {''.join(right)}"})

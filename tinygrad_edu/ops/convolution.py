@@ -258,8 +258,8 @@ def depthwise_conv2d(
 ) -> Tensor:
     """Convolve each channel of (N, H, W, C) with filters of its own, w (kh, kw, C, multiplier).
 
-    The result (N, H', W', C · multiplier) has those of the first channel first. Arguments, H' and what it
-    raises are conv2d's.
+    The result (N, H', W', C · multiplier) has those of the first channel first. Arguments, H', dtypes and
+    what it raises are conv2d's.
 
     >>> import numpy as np
     >>> depthwise_conv2d(Tensor(np.ones((1, 4, 4, 3), "f4")), np.ones((3, 3, 3, 2), "f4")).shape
@@ -282,8 +282,8 @@ def separable_conv2d(
 ) -> Tensor:
     """Return the depthwise convolution of (N, H, W, C), its channels then mixed pixel by pixel.
 
-    The filters are (kh, kw, C, multiplier) and (1, 1, C · multiplier, F), the result (N, H', W', F), and it
-    raises ShapeError where they don't fit: Chollet, *Xception*, 2017.
+    The filters are (kh, kw, C, multiplier) and (1, 1, C · multiplier, F), the result (N, H', W', F), of
+    conv2d's dtype. Raises ShapeError where they don't fit. From: Chollet, *Xception*, 2017.
 
     >>> import numpy as np
     >>> filters = np.ones((3, 3, 3, 2), "f4"), np.ones((1, 1, 6, 5), "f4")
@@ -313,8 +313,8 @@ def conv2d_transpose(
     Filters are (kh, kw, F / groups, C). By Keras' rule, with k = (kh - 1) dilation + 1, "same" makes
     H' = H · stride, and otherwise H' = (H - 1) stride + max(k, stride) - top - bottom. Where conv2d takes
     steps, it makes H of several sizes, and ``output_padding`` chooses one: (H - 1) stride + (1 if k is odd)
-    + output_padding, and (H - 1) stride + k - top - bottom + output_padding. Raises ShapeError if the shapes
-    don't fit, ArgumentError if conv2d doesn't make H of H'.
+    + output_padding, and (H - 1) stride + k - top - bottom + output_padding. Dtypes are conv2d's. Raises
+    ShapeError if the shapes don't fit, ArgumentError if conv2d doesn't make H of H'.
 
     >>> conv2d_transpose([[[[1.0], [2.0]]]], [[[[1.0]], [[10.0]]]], strides=(1, 2)).ravel()
     array([ 1., 10.,  2., 20.], dtype=float32)
@@ -328,7 +328,7 @@ def conv2d_transpose(
     padding = resolve_padding(padding, size, ws[:2], strides, dilation)
     if min(size) < 1 or output_size(size, ws[:2], strides, padding, dilation) != xs[1:3]:
         raise ArgumentError(
-            f"conv2d_transpose: conv2d with strides {strides} and padding {padding} doesn't make {xs[1:3]} of "
+            f"conv2d_transpose: conv2d with strides {strides}, padding {padding} doesn't make {xs[1:3]} of "
             f"{size}, so this can't be its transpose; leave output_padding={output_padding} out, or pad less"
         )
     shape = (xs[0], *size, ws[2] * groups)
@@ -341,7 +341,7 @@ def conv1d(
     """Return the cross-correlation of sequences (N, L, C) with filters (k, C / groups, F): (N, L', F).
 
     ``padding`` is "valid", "same", a number, (before, after), or "causal": as much before that no output
-    sees what comes after it. The rest, L', and what it raises are conv2d's.
+    sees what comes after it. The rest, L', dtypes and what it raises are conv2d's.
 
     >>> conv1d([[[1.0], [2.0], [3.0]]], [[[1.0]], [[1.0]]], padding="causal").ravel()
     array([1., 3., 5.], dtype=float32)
@@ -374,7 +374,7 @@ def conv1d_transpose(
 ) -> Tensor:
     """Return the transpose of :func:`conv1d` applied to sequences (N, L, C): longer ones, (N, L', F).
 
-    Filters are (k, F / groups, C); sizes and what it raises are as for :func:`conv2d_transpose`.
+    Filters are (k, F / groups, C); sizes, dtypes and what it raises are as for :func:`conv2d_transpose`.
 
     >>> conv1d_transpose([[[1.0], [2.0]]], [[[1.0]], [[10.0]]], strides=2).ravel()
     array([ 1., 10.,  2., 20.], dtype=float32)

@@ -27,7 +27,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
         Any shape.
     pad_width
         How many elements come before and after on each axis: a number for all, ``(before, after)`` for all,
-        or one such pair for each axis; as in NumPy.
+        one such pair for each axis, or ``{axis: pair or number}``; as in NumPy.
     mode
         "constant"; "edge" repeats the outermost element; "reflect" mirrors x at it, "symmetric" beside it, so
         that it comes twice; "wrap" continues with the other end. A border wider than x goes on in the same
@@ -53,6 +53,11 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
             [1., 2., 0.]])
     """
     x = x if hasattr(x, "dtype") else as_array(x)
+    if isinstance(pad_width, dict):
+        by_axis = {
+            normalize_axes(axis, x.ndim): _pairs("pad_width", w, 1)[0] for axis, w in pad_width.items()
+        }
+        pad_width = [by_axis.get((axis,), (0, 0)) for axis in range(x.ndim)]
     widths = _pairs("pad_width", pad_width, x.ndim)
     if widths.dtype.kind not in "iu":
         raise DTypeError(f"pad: pad_width must be whole numbers, got {widths.dtype}")
@@ -75,7 +80,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
 
 
 def _constant(x: Any, widths: Any, values: Any) -> Tensor:
-    filled = values.astype(x.dtype)
+    with np.errstate(invalid="ignore"):
+        filled = values.astype(x.dtype)
     if x.dtype.kind != "f" and np.any(filled != values):
         raise DTypeError(
             f"pad: {x.dtype} can't hold constant_values {values.tolist()}; convert x with astype"

@@ -158,8 +158,8 @@ def avg_pool2d(
 ) -> Tensor:
     """Return the mean of each window of images (N, H, W, C): (N, H', W', C).
 
-    Arguments and errors as in :func:`max_pool2d`; padded cells are not counted in the mean (TensorFlow's
-    rule).
+    Arguments, dtypes and what it raises are as in :func:`max_pool2d`; padded cells are not counted in the
+    mean (TensorFlow's rule).
 
     >>> avg_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]])).data.ravel()
     array([2.5], dtype=float32)
@@ -192,7 +192,7 @@ def max_pool1d(
     """Return the largest value of each window of sequences (N, L, C): (N, L', C).
 
     ``padding`` is "valid", "same", a number or (before, after); all else is as in :func:`max_pool2d`, also
-    what it raises.
+    the dtypes and what it raises.
 
     >>> max_pool1d([[[1.0], [3.0], [2.0]]], 2, strides=1).ravel()
     array([3., 3.], dtype=float32)
@@ -206,7 +206,7 @@ def avg_pool1d(
     """Return the mean of each window of sequences (N, L, C): (N, L', C).
 
     ``padding`` is "valid", "same", a number or (before, after); all else is as in :func:`avg_pool2d`, also
-    what it raises.
+    the dtypes and what it raises.
 
     >>> avg_pool1d([[[1.0], [3.0], [2.0]]], 2, strides=1).ravel()
     array([2. , 2.5], dtype=float32)
@@ -217,7 +217,7 @@ def avg_pool1d(
 def global_max_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
     """Return the largest value of each channel of images (N, H, W, C): (N, C), or (N, 1, 1, C).
 
-    Equal pixels share the gradient, as in :func:`max`. Raises ShapeError if there is no pixel.
+    Equal pixels share the gradient, and dtypes stay, as in :func:`max`. Raises ShapeError if there is no pixel.
 
     >>> global_max_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]]))
     Tensor([[4.]])
@@ -229,7 +229,7 @@ def global_max_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
 def global_avg_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
     """Return the mean of each channel of images (N, H, W, C): (N, C), or (N, 1, 1, C).
 
-    Raises ShapeError if x isn't of four dimensions; the mean of no pixels is nan.
+    Dtypes are as in :func:`mean`. Raises ShapeError if x isn't of four dimensions; over no pixels it is nan.
 
     >>> global_avg_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]]))
     Tensor([[2.5]])
@@ -241,7 +241,7 @@ def global_avg_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
 def global_max_pool1d(x: Any, /, *, keepdims: bool = False) -> Tensor:
     """Return the largest value of each channel of sequences (N, L, C): (N, C), or (N, 1, C).
 
-    Equal values share the gradient, as in :func:`max`. Raises ShapeError if there are none.
+    Equal values share the gradient, and dtypes stay, as in :func:`max`. Raises ShapeError if there are none.
 
     >>> global_max_pool1d(Tensor([[[1.0], [2.0]]]))
     Tensor([[2.]])
@@ -253,7 +253,7 @@ def global_max_pool1d(x: Any, /, *, keepdims: bool = False) -> Tensor:
 def global_avg_pool1d(x: Any, /, *, keepdims: bool = False) -> Tensor:
     """Return the mean of each channel of sequences (N, L, C): (N, C), or (N, 1, C).
 
-    Raises ShapeError if x isn't of three dimensions; the mean of no values is nan.
+    Dtypes are as in :func:`mean`. Raises ShapeError if x isn't of three dimensions; over nothing it is nan.
 
     >>> global_avg_pool1d(Tensor([[[1.0], [2.0]]]))
     Tensor([[1.5]])

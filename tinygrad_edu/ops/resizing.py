@@ -17,7 +17,7 @@ from .windows import Pair, pair
 __all__ = ["resize2d", "upsample2d"]
 
 
-def resize2d(x: Any, size: int | Pair, /, *, interpolation: str = "bilinear") -> Tensor:
+def resize2d(x: Any, /, size: int | Pair, *, interpolation: str = "bilinear") -> Tensor:
     """Return images (N, H, W, C) in another size (H', W'), one number or two: (N, H', W', C).
 
     "nearest" copies the nearest pixel. "bilinear" blends, down and across, the two that a new centre lies
@@ -37,7 +37,7 @@ def resize2d(x: Any, size: int | Pair, /, *, interpolation: str = "bilinear") ->
     return ops.getitem(x, (every, every, _nearest(width, columns)))
 
 
-def upsample2d(x: Any, size: int | Pair = 2, /, *, interpolation: str = "nearest") -> Tensor:
+def upsample2d(x: Any, /, size: int | Pair = 2, *, interpolation: str = "nearest") -> Tensor:
     """Return images (N, H, W, C) so many times as large, down and across: (N, H size, W size, C).
 
     Interpolations, dtypes and what it raises are those of :func:`resize2d`.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from .. import ops
 from ..errors import ArgumentError, DTypeError, ShapeError
@@ -13,23 +14,10 @@ from .reduction import normalize_axes
 from .registry import register
 
 __all__ = [
-    "broadcast_arrays",
-    "broadcast_shapes",
-    "broadcast_to",
-    "concat",
-    "expand_dims",
-    "flip",
-    "matrix_transpose",
-    "moveaxis",
-    "permute_dims",
-    "reshape",
-    "roll",
-    "split",
-    "squeeze",
-    "stack",
-    "swapaxes",
-    "unstack",
-]
+    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flip",
+    "matrix_transpose", "moveaxis", "permute_dims", "reshape", "roll", "split", "squeeze", "stack",
+    "swapaxes", "unstack",
+]  # fmt: skip
 
 Shape = tuple[int, ...]
 Ints = int | Sequence[int]
@@ -325,6 +313,9 @@ class Split(Function):
 
     @staticmethod
     def forward(x: Any, *, indices_or_sections: Any, axis: int = 0) -> Any:
+        if isinstance(indices_or_sections, int) and indices_or_sections < 1:
+            raise ArgumentError(f"can't cut into {indices_or_sections} parts")
+        axis = normalize_axis_index(axis, np.ndim(x))
         return tuple(np.split(x, indices_or_sections, axis))
 
     @staticmethod
@@ -335,7 +326,7 @@ class Split(Function):
 def split(x: Any, /, indices_or_sections: Ints, axis: int = 0) -> tuple[Tensor, ...]:
     """Return x cut along an axis: into so many equal parts, or before each of the given indices.
 
-    Raises ShapeError if it can't be cut into equal parts.
+    Raises ShapeError if it can't be cut into equal parts, ArgumentError if there would be none.
 
     >>> split(Tensor([1.0, 2.0, 3.0]), [1])
     (Tensor([1.]), Tensor([2., 3.]))

@@ -204,7 +204,8 @@ class XLogY(Binary):
     def forward(x: Any, y: Any) -> Any:
         from scipy import special
 
-        return special.xlogy(x, y)
+        dtype = np.result_type(x, y, np.float32)  # as SciPy alone wouldn't choose: it widens float32 beside 2
+        return special.xlogy(np.asarray(x, dtype), np.asarray(y, dtype))
 
     @staticmethod
     def backward(g: Any, x: Any, y: Any) -> Any:

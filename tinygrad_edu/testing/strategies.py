@@ -110,7 +110,8 @@ def axes(ndim: int, *, none: bool = True, several: bool = True) -> "SearchStrate
 def indices(shape: Sequence[int]) -> "SearchStrategy[Any]":
     """Draw anything that may stand in x[...] for an x of this shape.
 
-    Ints, slices with steps of either sign, None, ``...``, integer arrays with repeats, boolean masks.
+    Ints, slices with steps of either sign, None, ``...``, integer arrays with repeats, boolean masks, of
+    which some stand together.
 
     >>> from hypothesis import find
     >>> index = find(indices((3,)), lambda index: isinstance(index, np.ndarray) and index.dtype == bool)
@@ -129,7 +130,18 @@ def indices(shape: Sequence[int]) -> "SearchStrategy[Any]":
         # An array among slices, and two arrays apart: there NumPy moves the picked axis to the front.
         last = places.map(lambda index: (..., index[-1]))
         apart = places.map(lambda index: (index[0], None, *index[1:]))
-        kinds += [places, first, last, apart]
+        sides = [st.one_of(st.integers(-n, n - 1), st.slices(n)) for n in shape]
+
+        def among(axis: int, array: Any) -> Any:
+            """Put an array or a mask of one axis among ints and slices of the others."""
+            return st.tuples(*sides[:axis], array, *sides[axis + 1 :])
+
+        axis = st.integers(0, len(shape) - 1)
+        mixed = axis.flatmap(
+            lambda a: among(a, hnp.integer_array_indices(shape[a : a + 1]).map(lambda i: i[0]))
+        )
+        masked = axis.flatmap(lambda a: among(a, hnp.arrays(bool, shape[a])))
+        kinds += [places, first, last, apart, mixed, masked]
     return st.one_of(*kinds)  # type: ignore[no-any-return]
 
 
