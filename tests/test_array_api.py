@@ -16,8 +16,8 @@ from tinygrad_edu import Tensor
 from tinygrad_edu.errors import ArgumentError, DTypeError, GradientError, ShapeError
 
 STRICT_ONLY = {  # array_api_strict's own, not the standard's
-    "ArrayAPIStrictFlags", "Device", "ModuleType", "get_array_api_strict_flags", "reset_array_api_strict_flags",
-    "set_array_api_strict_flags",
+    "ArrayAPIStrictFlags", "Device", "ModuleType", "get_array_api_strict_flags",
+    "reset_array_api_strict_flags", "set_array_api_strict_flags",
 }  # fmt: skip
 
 MISSING = {
@@ -123,8 +123,9 @@ DTYPES = list(te.__array_namespace_info__().dtypes())
 NUMBERS = [True, 2, 2.5, np.float32(2), np.float64(2), np.int8(2)]
 OPERATORS = {  # with the function that NumPy's operator stands for (its ** takes a short cut at 2)
     op.add: np.add, op.sub: np.subtract, op.mul: np.multiply, op.truediv: np.divide, op.pow: np.power,
-    op.floordiv: np.floor_divide, op.mod: np.remainder, op.lt: np.less, op.eq: np.equal, op.and_: np.bitwise_and,
-    op.or_: np.bitwise_or, op.xor: np.bitwise_xor, op.lshift: np.left_shift, op.rshift: np.right_shift,
+    op.floordiv: np.floor_divide, op.mod: np.remainder, op.lt: np.less, op.eq: np.equal,
+    op.and_: np.bitwise_and, op.or_: np.bitwise_or, op.xor: np.bitwise_xor,
+    op.lshift: np.left_shift, op.rshift: np.right_shift,
 }  # fmt: skip
 
 

@@ -213,3 +213,9 @@ def test_lists_numbers_and_a_transposed_view():
     assert te.atan2(Tensor(1.0), 0).item() == pytest.approx(math.pi / 2)
     view = Tensor(np.arange(6.0).reshape(2, 3)).T
     assert te.exp2(view).tolist() == [[1.0, 8.0], [2.0, 16.0], [4.0, 32.0]]
+
+
+def test_a_bound_that_is_nan_gives_nan_however_it_is_given():
+    for bound in (np.nan, np.array(np.nan), Tensor(np.nan), [np.nan, np.nan]):
+        assert np.isnan(te.clip(Tensor([1.0, 2.0]), bound, 3.0).data).all()
+        assert np.isnan(te.clip(Tensor([1.0, 2.0]), 0.0, bound).data).all()

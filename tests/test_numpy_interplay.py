@@ -15,8 +15,8 @@ from tinygrad_edu.testing import arrays, broadcastable_shapes
 
 # What has no gradient although its result is a float, or none that could be wanted.
 FLAT = {
-    np.ceil, np.floor, np.trunc, np.rint, np.sign, np.round, np.around, np.nextafter, np.zeros_like, np.ones_like,
-    np.full_like, np.empty_like, np.unique_values, np.floor_divide,
+    np.ceil, np.floor, np.trunc, np.rint, np.sign, np.round, np.around, np.nextafter, np.floor_divide,
+    np.zeros_like, np.ones_like, np.full_like, np.empty_like, np.unique_values,
 }  # fmt: skip
 
 EYE = np.eye(3) > 0
@@ -27,7 +27,8 @@ OTHERWISE = {np.reciprocal, np.rint}
 
 # NumPy's functions, each with calls on a 3 by 3 matrix of distinct positive numbers.
 CALLS = {
-    **{f: [f, lambda t, f=f: f(t, 0), lambda t, f=f: f(t, axis=(0, 1)), lambda t, f=f: f(t, -1, keepdims=True)]
+    **{f: [f, lambda t, f=f: f(t, 0), lambda t, f=f: f(t, axis=(0, 1)),
+           lambda t, f=f: f(t, -1, keepdims=True)]
        for f in (np.sum, np.prod, np.mean, np.max, np.min, np.amax, np.amin, np.any, np.all, np.median,
                  np.count_nonzero)},
     **{f: [f, lambda t, f=f: f(t, 0), lambda t, f=f: f(t, axis=1, ddof=1), lambda t, f=f: f(t, correction=1)]
@@ -97,7 +98,8 @@ CALLS = {
                                                 np.linalg.tensordot, np.linalg.solve)},
     np.linalg.outer: [lambda t: np.linalg.outer(t[0], t[1])],
     np.linalg.svd: [np.linalg.svd],
-    np.linalg.cholesky: [lambda t: np.linalg.cholesky(t @ t.T), lambda t: np.linalg.cholesky(t @ t.T, upper=True)],
+    np.linalg.cholesky: [lambda t: np.linalg.cholesky(t @ t.T),
+                         lambda t: np.linalg.cholesky(t @ t.T, upper=True)],
     np.linalg.matrix_power: [lambda t: np.linalg.matrix_power(t, 3)],
     np.linalg.norm: [np.linalg.norm, lambda t: np.linalg.norm(t, 1), lambda t: np.linalg.norm(t, axis=0),
                      lambda t: np.linalg.norm(t, np.inf, 1, True), lambda t: np.linalg.norm(t[0], 3),
@@ -217,7 +219,8 @@ def test_scalars_arrays_and_lists_on_either_side(a):
 
 def test_lists_on_the_left():
     t = Tensor([1.0, 2.0], requires_grad=True)
-    for got, expected in [([1, 2] + t, [2, 4]), ([1, 2] * t, [1, 4]), ([3, 3] - t, [2, 1])]:
+    left = [1, 2]
+    for got, expected in [(left + t, [2, 4]), (left * t, [1, 4]), (left - t, [0, 0])]:
         assert got.tolist() == expected
         assert got.requires_grad
 

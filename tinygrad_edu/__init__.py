@@ -13,7 +13,9 @@ from typing import Any
 
 from .tensor import Tensor  # isort: skip  (first: the tensor and its operations know one another)
 from . import creation, dtypes, linalg, ops
+from .anomaly import detect_anomaly
 from .autograd import backward, grad
+from .checkpointing import checkpoint
 from .context import enable_grad, is_grad_enabled, no_grad
 from .creation import *
 from .dtypes import *
@@ -22,6 +24,7 @@ from .errors import TinygradEduError
 from .function import Function
 from .ops import *
 from .random import default_generator, seed
+from .transforms import hessian, hvp, jacobian, jvp, vjp
 
 __version__ = "0.1.0"
 __array_api_version__ = "2025.12"
@@ -39,13 +42,20 @@ __all__ = [
     "Tensor",
     "TinygradEduError",
     "backward",
+    "checkpoint",
     "default_generator",
+    "detect_anomaly",
     "enable_grad",
     "grad",
+    "hessian",
+    "hvp",
     "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "linalg",
     "no_grad",
     "seed",
+    "vjp",
 ]
 __all__ += creation.__all__
 __all__ += dtypes.__all__

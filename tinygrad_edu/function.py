@@ -208,7 +208,7 @@ class Function:
     def _raise(cls, error: Exception, inputs: tuple[Any, ...]) -> NoReturn:
         """Say what was called with what, in which module and on which line, and the likely mend."""
         got = ", ".join(
-            f"{name} {_describe(x)}" for name, x in zip(_input_names(cls, len(inputs)), inputs, strict=True)
+            f"{name} {_describe(x)}" for name, x in zip(input_names(cls, len(inputs)), inputs, strict=True)
         )
         line = source_line(user_line())
         lines = [f"{cls.name}: {error}" if str(error) else f"{cls.name} failed", f"  got: {got}"]
@@ -311,7 +311,7 @@ def _read_signatures(cls: type[Function]) -> None:
     cls._saves, cls._plan = tuple(saves), tuple(plan)
 
 
-def _input_names(cls: type[Function], n: int) -> list[str]:
+def input_names(cls: type[Function], n: int) -> list[str]:
     names = list(cls._inputs)
     if names and names[-1].startswith("*"):
         stem = names.pop()[1:]

@@ -8,6 +8,7 @@ graph would end there without a word.
 import inspect
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     parts = np.split(np.arange(ary.shape[axis]), indices_or_sections)
     before = (slice(None),) * (axis % ary.ndim)
     stops = np.cumsum([0, *map(len, parts)])
-    return [ary[(*before, slice(a, b))] for a, b in zip(stops[:-1], stops[1:], strict=True)]
+    return [ary[(*before, slice(start, stop))] for start, stop in pairwise(stops)]
 
 
 def _outer(a: Any, b: Any) -> Any:

@@ -264,8 +264,8 @@ class Tensor(operators.Operators, methods.Methods):
                 f"a computed tensor {self.shape} can't be pickled or copied apart from the graph that it is "
                 "part of; .detach() keeps its values, .copy() is recorded"
             )
-        attributes, slots = object.__getstate__(self)  # type: ignore[misc]
-        return attributes, {**slots, "hooks": None}  # which belong to the original alone
+        state: Any = object.__getstate__(self)
+        return state[0], {**state[1], "hooks": None}  # which belong to the original alone
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)

@@ -217,20 +217,21 @@ def _value_and_slopes(name: str, function: Callable[..., Any], xs: tuple[Any, ..
 def _as_tensor(name: str, i: int, x: Any) -> Tensor:
     if isinstance(x, tuple):
         raise ArgumentError(f"{name}: input {i} is a tuple; give one Tensor, array or list for each input")
-    if not isinstance(x, Tensor):
-        x = Tensor(np.array(x) if isinstance(x, np.ndarray) else x)  # a copy, since the graph is built on it
-    if x.dtype.kind != "f":
+    copied = np.array(x) if isinstance(x, np.ndarray) else x  # since the graph is built on it
+    t: Tensor = x if isinstance(x, Tensor) else Tensor(copied)
+    if t.dtype.kind != "f":
         raise DTypeError(
-            f"{name}: input {i} is {x.dtype}, and only floats have derivatives. Write 1.0 for 1; labels and "
+            f"{name}: input {i} is {t.dtype}, and only floats have derivatives. Write 1.0 for 1; labels and "
             f"indices are held fixed by closing over them: {name}(lambda x: f(x, labels), …)"
         )
-    return x
+    return t
 
 
 def _variable(x: Tensor) -> Tensor:
     """Return a new tensor of the same memory, in which a gradient can arrive that is no other's."""
     if x.requires_grad:
-        return ops.reshape(x, x.shape)
+        seen: Tensor = ops.reshape(x, x.shape)
+        return seen
     leaf = wrap(x.data, None)
     leaf.requires_grad = True
     return leaf
@@ -257,10 +258,10 @@ def _reaches_a_leaf(outputs: list[Tensor]) -> bool:
 
 
 def _fit(name: str, what: str, v: Any, like: Tensor) -> Tensor:
-    v = v if isinstance(v, Tensor) else Tensor(v)
-    if v.shape != like.shape:
-        raise ShapeError(f"{name}: {what} must have its shape {like.shape}, not {v.shape}")
-    return v if v.dtype == like.dtype else v.astype(like.dtype)
+    t: Tensor = v if isinstance(v, Tensor) else Tensor(v)
+    if t.shape != like.shape:
+        raise ShapeError(f"{name}: {what} must have its shape {like.shape}, not {t.shape}")
+    return t if t.dtype == like.dtype else t.astype(like.dtype)
 
 
 def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ def eigh(x: Array) -> Any:
 
 
 def by_matrix(function: Any, x: Array) -> Any:
-    """Call with each matrix of a batch; return the results stacked. Of none, the identity tells the shapes."""
+    """Call with each matrix of a batch; return the results stacked. Of none, the identity has the shapes."""
     batch = x.shape[:-2]
     found = [function(x[place]) for place in np.ndindex(batch)] or [function(np.eye(*x.shape[-2:]))]
     stacked = [np.stack(parts)[: math.prod(batch)] for parts in zip(*found, strict=True)]

@@ -229,6 +229,10 @@ def called_quantile(x: Any, q: float, **params: Any) -> Any:
     return te.quantile(x, q, **params)
 
 
+def called_top_k(x: Any, k: int, **params: Any) -> Any:
+    return te.top_k(x, k, **params)
+
+
 ANY_ZEROS = {"draw": lambda shape: arrays(shape, **FEW)}
 ORDS = [1, 2, 2.0, 3, 4, 0.5, 1.5, -1, -2.5]
 INITIAL = {"include_initial": [False, True]}
@@ -327,7 +331,7 @@ ROWS: dict[str, Row] = {
         lines(places_in_order),
         keeps_dtype=False,
     ),
-    "top_k": Row(top_k_cases, top_k, kinks="ties"),
+    "top_k": Row(top_k_cases, top_k, function=called_top_k, kinks="ties"),
     "searchsorted": Row(search_cases, search, keeps_dtype=False),
     "nonzero": Row(few_cases(1), nonzero, keeps_dtype=False),
     "unique_all": Row(few_cases(0), unique_all, keeps_dtype=False),

@@ -15,6 +15,7 @@ from ..function import Function, shape_of
 from ..tensor import Tensor
 from .registry import register
 from .solving import NOT_FINITE, cutoff, on_each, solve_triangular, square
+from .statistics import as_floats, vector_norm
 
 __all__ = [
     "EighResult",
@@ -322,12 +323,12 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Tenso
     if len(shape_of(x)) < 2:
         raise ShapeError(f"matrix_norm: expected matrices (…, n, m), got shape {tuple(shape_of(x))}")
     if ord in ("fro", None):
-        return ops.vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+        return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord in ("nuc", 2, -2):
         reduce = {"nuc": ops.sum, 2: ops.max, -2: ops.min}[ord]
         y = reduce(svdvals(x), axis=-1)
     elif ord in (1, -1, np.inf, -np.inf):
-        sums = ops.sum(ops.abs(x), axis=-2 if ord in (1, -1) else -1)
+        sums = ops.sum(ops.abs(as_floats(x)), axis=-2 if ord in (1, -1) else -1)
         y = (ops.max if ord > 0 else ops.min)(sums, axis=-1)
     else:
         raise ArgumentError(f"matrix_norm: unknown ord {ord!r}; known: 'fro', 'nuc', 1, -1, 2, -2, inf, -inf")

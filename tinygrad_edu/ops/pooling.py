@@ -217,7 +217,8 @@ def avg_pool1d(
 def global_max_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
     """Return the largest value of each channel of images (N, H, W, C): (N, C), or (N, 1, 1, C).
 
-    Equal pixels share the gradient, and dtypes stay, as in :func:`max`. Raises ShapeError if there is no pixel.
+    Equal pixels share the gradient, and the dtype stays, as in :func:`max`. Raises ShapeError if there is
+    no pixel.
 
     >>> global_max_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]]))
     Tensor([[4.]])
@@ -229,7 +230,8 @@ def global_max_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
 def global_avg_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
     """Return the mean of each channel of images (N, H, W, C): (N, C), or (N, 1, 1, C).
 
-    Dtypes are as in :func:`mean`. Raises ShapeError if x isn't of four dimensions; over no pixels it is nan.
+    The dtype is that of :func:`mean`; over no pixels it is nan. Raises ShapeError if x isn't of four
+    dimensions.
 
     >>> global_avg_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]]))
     Tensor([[2.5]])
@@ -241,7 +243,8 @@ def global_avg_pool2d(x: Any, /, *, keepdims: bool = False) -> Tensor:
 def global_max_pool1d(x: Any, /, *, keepdims: bool = False) -> Tensor:
     """Return the largest value of each channel of sequences (N, L, C): (N, C), or (N, 1, C).
 
-    Equal values share the gradient, and dtypes stay, as in :func:`max`. Raises ShapeError if there are none.
+    Equal values share the gradient, and the dtype stays, as in :func:`max`. Raises ShapeError if there are
+    none.
 
     >>> global_max_pool1d(Tensor([[[1.0], [2.0]]]))
     Tensor([[2.]])
@@ -253,7 +256,8 @@ def global_max_pool1d(x: Any, /, *, keepdims: bool = False) -> Tensor:
 def global_avg_pool1d(x: Any, /, *, keepdims: bool = False) -> Tensor:
     """Return the mean of each channel of sequences (N, L, C): (N, C), or (N, 1, C).
 
-    Dtypes are as in :func:`mean`. Raises ShapeError if x isn't of three dimensions; over nothing it is nan.
+    The dtype is that of :func:`mean`; over nothing it is nan. Raises ShapeError if x isn't of three
+    dimensions.
 
     >>> global_avg_pool1d(Tensor([[[1.0], [2.0]]]))
     Tensor([[1.5]])

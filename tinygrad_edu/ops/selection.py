@@ -142,9 +142,9 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     if not any(isinstance(bound, Tensor | list | tuple) for bound in (min, max)):
         return Clip.apply(x, min=min, max=max)
     _check_order(min, max)
-    if min is not None:
-        x = where(ops.less(x, min), min, x)
-    return x if max is None else where(ops.greater(x, max), max, x)
+    if min is not None:  # "not at least" rather than "less", so that a bound of nan gives nan
+        x = where(ops.logical_or(ops.greater_equal(x, min), ops.isnan(x)), x, min)
+    return x if max is None else where(ops.logical_or(ops.less_equal(x, max), ops.isnan(x)), x, max)
 
 
 def _check_order(min: Any, max: Any) -> None:

@@ -35,13 +35,6 @@ def _order(x: Any, axis: int, descending: bool, stable: bool) -> Any:
     return np.argsort(x, axis=axis, kind="stable" if stable else "quicksort")
 
 
-def _at(places: Any, axis: int) -> tuple[Any, ...]:
-    """Return the index that takes, in each line along an axis, the elements at these places."""
-    index = list(np.ogrid[tuple([slice(n) for n in places.shape])])
-    index[axis] = places
-    return tuple(index)
-
-
 @register
 class Sort(Function):
     name = "sort"
@@ -57,7 +50,7 @@ class Sort(Function):
 
     @staticmethod
     def backward(g: Any, order: Any, axis: int) -> Any:
-        return ops.getitem(g, _at(np.argsort(order, axis=axis), axis))
+        return ops.take_along_axis(g, np.argsort(order, axis=axis), axis=axis)
 
 
 def sort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
@@ -101,28 +94,6 @@ class TopKResult(NamedTuple):
     indices: Tensor
 
 
-@register
-class TopK(Function):
-    name = "top_k"
-    formula = r"y_i = x_{p(i)}, \quad x_{p(1)} \ge x_{p(2)} \ge \ldots, \quad i \le k"
-    derivative = r"\bar{x}_{p(i)} = \bar{y}_i, \text{ 0 elsewhere}"
-    words = "Picks the largest few, in order; they get the gradient, the rest 0."
-
-    @staticmethod
-    def forward(x: Any, *, k: int, axis: int = -1, largest: bool = True) -> Any:
-        x = np.asarray(x)
-        order = _order(x, axis, largest, stable=True)
-        if not 0 <= k <= x.shape[axis]:
-            raise ArgumentError(f"k={k} is out of range along axis {axis} of shape {x.shape}")
-        order = order[along(axis, x.ndim, slice(k))]
-        return np.take_along_axis(x, order, axis), order
-
-    @staticmethod
-    def backward(g: Any, x_shape: tuple[int, ...], out: Any, axis: int) -> Any:
-        places = out[1].data if isinstance(out[1], Tensor) else out[1]
-        return ops.scatter_add(g[0], _at(places, axis), x_shape)
-
-
 def top_k(x: Any, k: int, /, *, axis: int = -1, largest: bool = True) -> TopKResult:
     """Return the k largest (or smallest) along an axis, in order, as (values, indices) of length k there.
 
@@ -133,7 +104,11 @@ def top_k(x: Any, k: int, /, *, axis: int = -1, largest: bool = True) -> TopKRes
     >>> top_k(Tensor([1.0, 4.0, 2.0, 4.0]), 3)
     TopKResult(values=Tensor([4., 4., 2.]), indices=Tensor([1, 3, 2]))
     """
-    return TopKResult(*TopK.apply(x, k=k, axis=axis, largest=largest))
+    order = argsort(x, axis=axis, descending=largest)
+    if not 0 <= k <= order.shape[axis]:
+        raise ArgumentError(f"top_k: k={k} is out of range along axis {axis} of shape {tuple(order.shape)}")
+    places = ops.getitem(order, along(axis, order.ndim, slice(k)))
+    return TopKResult(ops.take_along_axis(x, places, axis=axis), places)
 
 
 @register
