@@ -101,6 +101,7 @@ def test_lgamma_of_large_numbers_and_its_slopes_of_any_order():
         y = te.grad(y.sum(), x, create_graph=True)
         np.testing.assert_allclose(y.data, te.polygamma(order, x.data), rtol=1e-14)
     assert te.polygamma(3, np.array(1.0)) == pytest.approx(math.pi**4 / 15)
+    assert te.polygamma(2, np.array(-0.5)) == pytest.approx(te.polygamma(2, np.array(0.5)) + 16)
 
 
 @pytest.mark.parametrize("n", [-1, 1.0, True, None])

@@ -5,7 +5,10 @@ import copy
 import inspect
 import itertools
 import operator as op
+import os
 import pickle
+import subprocess
+import sys
 
 import array_api_strict
 import numpy as np
@@ -237,3 +240,25 @@ def test_the_random_generator_and_modules_are_no_part_of_star_imports():
     exec("from tinygrad_edu import *", scope)
     assert "np" not in scope
     assert scope["Tensor"] is Tensor
+
+
+def test_scipy_computes_with_tensors_and_the_gradient_goes_through():
+    pytest.importorskip("scipy", "1.15")
+    script = """
+import numpy as np, tinygrad_edu as te
+from scipy.integrate import trapezoid
+from scipy.special import softmax
+x = te.Tensor(np.array([[0.5, 2.0, 1.0], [3.0, 1.5, 4.0]]), requires_grad=True)
+for theirs, ours in [(softmax(x, axis=1), te.softmax(x)), (trapezoid(x), (x[:, 1:] + x[:, :-1]).sum(1) / 2)]:
+    assert isinstance(theirs, te.Tensor)
+    np.testing.assert_allclose(theirs.data, ours.data)
+    gradients = [te.grad((y * y).sum(), x) for y in (theirs, ours)]
+    np.testing.assert_allclose(gradients[0].data, gradients[1].data)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "SCIPY_ARRAY_API": "1"},  # which SciPy reads when it is imported
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr

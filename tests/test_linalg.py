@@ -1,4 +1,4 @@
-"""Linear algebra put to use, and what it does with singular matrices, equal eigenvalues and wrong arguments."""
+"""Linear algebra put to use; singular matrices, equal eigenvalues, wrong arguments."""
 
 import inspect
 from typing import Any
@@ -42,7 +42,7 @@ def differences(function: Any, x: Any, h: float) -> Any:
     return np.array([(4 * central(step / 2) - central(step)) / 3 for step in steps])
 
 
-# -- Gaussian processes and principal components --------------------------------------------------------------
+# -- Gaussian processes and principal components ---------------------------------------------------------
 
 POINTS = np.sort(RNG.uniform(0, 5, 12))
 TARGETS = np.sin(POINTS) + 0.1 * random(12)
@@ -111,7 +111,7 @@ def test_projections_on_principal_components():
     gradgradcheck(onto_columns, random(4, 2))
 
 
-# -- singular matrices, equal eigenvalues -----------------------------------------------------------------------
+# -- singular matrices, equal eigenvalues ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("rank", [0, 1, 2, 3, 4])
@@ -163,12 +163,12 @@ def test_what_was_only_filled_in_has_no_gradient():
     q, _ = linalg.qr(x, mode="complete")
     with pytest.raises(GradientError, match="last 2 columns of qr's Q"):
         te.grad(q.sum(), x)
-    flat = Tensor(np.ones((3, 2)), requires_grad=True)
+    flat = Tensor(np.eye(3)[:, :1] * [1.0, 2.0], requires_grad=True)
     with pytest.raises(GradientError, match="depend on one another"):
-        te.grad(linalg.qr(flat - flat * 0).Q.sum(), flat)
+        te.grad(linalg.qr(flat).Q.sum(), flat)
 
 
-# -- as in the standard, and as in NumPy ------------------------------------------------------------------------
+# -- as in the standard, and as in NumPy -----------------------------------------------------------------
 
 
 def test_names_and_arguments_are_the_standards():
@@ -192,7 +192,7 @@ def test_factors_and_their_names_are_numpys(name):
 
 
 @pytest.mark.parametrize(
-    "subscripts, sides",
+    ("subscripts", "sides"),
     [
         ("ij,jk,kl->il", "23 34 42"),
         ("ii", "33"),
@@ -214,7 +214,7 @@ def test_einsum_is_numpys(subscripts, sides):
 
 
 @pytest.mark.parametrize(
-    "subscripts, shapes, kind, words",
+    ("subscripts", "shapes", "kind", "words"),
     [
         ("ij,jk->ik", [(2, 3), (4, 5)], ShapeError, "index 'j' is 3, but 4 in operand 1"),
         ("ii", [(2, 3)], ShapeError, "index 'i' is 2 and 3 in operand 0"),
@@ -252,16 +252,12 @@ def test_numbers_and_lists_keep_float32():
     assert te.matmul(x, x).tolist() == linalg.matrix_power(x, 2).tolist()
 
 
-# -- what can't be done -----------------------------------------------------------------------------------------
+# -- what can't be done ----------------------------------------------------------------------------------
 
 
 def test_singular_matrices_are_named():
     bad = np.stack([np.eye(2), np.zeros((2, 2))])
-    for function in (
-        linalg.inv,
-        lambda x: linalg.solve(x, np.ones((2, 1))),
-        lambda x: linalg.matrix_power(x, -1),
-    ):
+    for function in (linalg.inv, lambda x: linalg.solve(x, np.eye(2)), lambda x: linalg.matrix_power(x, -1)):
         with pytest.raises(ArgumentError, match=r"matrix \(1,\) of the batch is singular"):
             function(bad)
         with pytest.raises(ArgumentError, match="the matrix is singular"):
@@ -276,8 +272,8 @@ def test_singular_matrices_are_named():
     assert sign.tolist() == [1, 0]
     assert logarithm.tolist() == [0, -np.inf]
     for function in (linalg.svd, linalg.eigh, linalg.matrix_rank, linalg.pinv):
-        with pytest.raises(ArgumentError, match="nan or inf"):
-            function(np.full((2, 2), np.nan))
+        with pytest.raises(ArgumentError, match=r"element \(1, 1\) is inf"):
+            function(np.diag([1.0, np.inf]))
 
 
 def test_shapes_that_do_not_fit():

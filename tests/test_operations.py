@@ -157,6 +157,31 @@ def test_gradient_at_the_kinks_is_as_documented(name):
 
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 @given(data=st.data())
+def test_jvp_and_vjp_are_transposes(name, data):
+    """Check <u, J v> = <Jᵀ u, v>, where J v comes from the recorded rules and Jᵀ u from those on arrays."""
+    case = data.draw(cases(name))
+    places = [i for i, x in enumerate(case.inputs) if is_float(x)]
+
+    def function(*floats: Any) -> Any:
+        inputs = list(case.inputs)
+        for i, x in zip(places, floats, strict=True):
+            inputs[i] = x
+        outs = fixed(name, several(call_of(name)(*inputs, **case.params)))
+        return tuple([y for y in outs if y.dtype.kind == "f"])
+
+    points = tuple([Tensor(case.inputs[i]) for i in places])
+    vs = tuple([Tensor(data.draw(arrays(x.shape))) for x in points])
+    outs, slopes = te.jvp(function, points, vs)
+    us = [data.draw(arrays(y.shape)) for y in outs]
+    pulled = gradients(name, case, case.inputs, us, only_floats=True)
+    forward = [np.sum(u * s.data) for u, s in zip(us, slopes, strict=True)]
+    back = [np.sum(g * v.data) for g, v in zip(pulled, vs, strict=True)]
+    size = sum(np.sum(np.abs(u * s.data)) for u, s in zip(us, slopes, strict=True))
+    assert abs(sum(forward) - sum(back)) <= max(1e-10, TABLE[name].rtol) * (size + 1)
+
+
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+@given(data=st.data())
 def test_gradient_of_the_gradient(name, data):
     function, case = call_of(name), data.draw(cases(name, most=2))
     gradgradcheck(

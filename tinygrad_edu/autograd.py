@@ -59,18 +59,11 @@ def backward(
     starts = starts_of(outputs, gradients, create_graph)
     found = walk(starts, create_graph=create_graph, retain=retain_graph or create_graph)
     # Only now, so that a pass which failed half-way has changed nothing.
-    for leaf, g in found.values():
-        if isinstance(g, Tensor):
-            with enable_grad():
-                new = g.astype(g.dtype)  # a copy with a history: two leaves may have been given the same g
-        else:
-            new = wrap(g, None)
-        if leaf.grad is None:
-            leaf.grad = new
-        elif create_graph:
-            leaf.grad = leaf.grad + new
-        else:
-            leaf.grad = wrap(leaf.grad._data + new._data, None)
+    with enable_grad() if create_graph else no_grad():
+        for leaf, g in found.values():
+            # With a history it is copied, since two leaves may have been given the same g.
+            new = g.astype(g.dtype) if isinstance(g, Tensor) else wrap(g, None)
+            leaf.grad = new if leaf.grad is None else leaf.grad + new
 
 
 def grad(
@@ -179,7 +172,8 @@ def starts_of(
                 )
             g = np.ones(y.shape, y.dtype)
         if create_graph and isinstance(g, Tensor):
-            g = g if g.dtype == y.dtype else g.astype(y.dtype)
+            with enable_grad():
+                g = g if g.dtype == y.dtype else g.astype(y.dtype)
         else:  # a copy, since it may become the grad of a leaf
             g = np.array(g._data if isinstance(g, Tensor) else g, y.dtype)
             g = wrap(g, None) if create_graph else g

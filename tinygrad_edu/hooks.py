@@ -9,7 +9,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from .context import enable_grad, no_grad
 from .errors import GradientError
 from .function import Node, Part
 from .tensor import Tensor, wrap
@@ -80,8 +79,7 @@ def _call(hook: Hook, g: Any, create_graph: bool) -> Any:
         array = g.copy()  # the hook may keep it, while the walk goes on with the same memory
         array.flags.writeable = False
         seen = wrap(array, None)
-    with enable_grad() if create_graph else no_grad():
-        new = hook.function(seen)
+    new = hook.function(seen)  # recorded if the walk is
     if new is None:
         return g
     name = getattr(hook.function, "__name__", repr(hook.function))

@@ -18,6 +18,7 @@ from .ops.factorizations import (
     eigvalsh,
     matrix_norm,
     matrix_rank,
+    pinv,
     qr,
     svd,
     svdvals,
@@ -25,7 +26,7 @@ from .ops.factorizations import (
 from .ops.indexing import diagonal
 from .ops.products import cross, matmul, outer, tensordot, trace, vecdot
 from .ops.shape import matrix_transpose
-from .ops.solving import det, inv, matrix_power, pinv, slogdet, solve, solve_triangular
+from .ops.solving import det, inv, matrix_power, slogdet, solve, solve_triangular
 from .ops.statistics import vector_norm
 
 __all__ = [

@@ -217,14 +217,19 @@ def _value_and_slopes(name: str, function: Callable[..., Any], xs: tuple[Any, ..
 def _as_tensor(name: str, i: int, x: Any) -> Tensor:
     if isinstance(x, tuple):
         raise ArgumentError(f"{name}: input {i} is a tuple; give one Tensor, array or list for each input")
-    copied = np.array(x) if isinstance(x, np.ndarray) else x  # since the graph is built on it
-    t: Tensor = x if isinstance(x, Tensor) else Tensor(copied)
+    t = _tensor(x)
     if t.dtype.kind != "f":
         raise DTypeError(
             f"{name}: input {i} is {t.dtype}, and only floats have derivatives. Write 1.0 for 1; labels and "
             f"indices are held fixed by closing over them: {name}(lambda x: f(x, labels), …)"
         )
     return t
+
+
+def _tensor(x: Any) -> Tensor:
+    if isinstance(x, Tensor):
+        return x
+    return Tensor(np.array(x) if isinstance(x, np.ndarray) else x)  # a copy: the caller may write into x
 
 
 def _variable(x: Tensor) -> Tensor:
@@ -258,10 +263,12 @@ def _reaches_a_leaf(outputs: list[Tensor]) -> bool:
 
 
 def _fit(name: str, what: str, v: Any, like: Tensor) -> Tensor:
-    t: Tensor = v if isinstance(v, Tensor) else Tensor(v)
+    t = _tensor(v)
     if t.shape != like.shape:
         raise ShapeError(f"{name}: {what} must have its shape {like.shape}, not {t.shape}")
-    return t if t.dtype == like.dtype else t.astype(like.dtype)
+    if t.dtype != like.dtype:
+        t = ops.astype(t, like.dtype)
+    return t
 
 
 def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:

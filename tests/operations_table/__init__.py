@@ -10,6 +10,7 @@ from operations_table import (
     activations,
     elementwise,
     images,
+    indexing,
     layers,
     linear_algebra,
     network,
@@ -34,7 +35,17 @@ __all__ = [
 ]
 
 TABLE: dict[str, Row] = {}
-for family in (elementwise, activations, reductions, shapes, linear_algebra, network, layers, images):
+for family in (
+    elementwise,
+    activations,
+    reductions,
+    shapes,
+    indexing,
+    linear_algebra,
+    network,
+    layers,
+    images,
+):
     assert not set(TABLE) & set(family.ROWS)
     TABLE |= family.ROWS
 

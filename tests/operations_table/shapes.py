@@ -1,4 +1,4 @@
-"""Rows of shapes, and those of indexing."""
+"""Rows of shapes."""
 
 import math
 from typing import Any
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import tinygrad_edu as te
-from operations_table import indexing
 from operations_table.indexing import calls
 from operations_table.row import Array, Case, Row
 from tinygrad_edu.testing import arrays, axes, broadcastable_shapes, shapes
@@ -320,7 +319,6 @@ def swap_params(x: Array) -> Any:
 
 
 ROWS: dict[str, Row] = {
-    **indexing.ROWS,
     "reshape": Row(reshape_cases, reshape),
     "expand_dims": Row(calls(expand_params), expand_dims, function=te.expand_dims),
     "squeeze": Row(squeeze_cases, squeeze, function=te.squeeze),

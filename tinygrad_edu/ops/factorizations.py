@@ -1,4 +1,4 @@
-"""Matrix factorizations: Cholesky, QR, eigenvalues, singular values.
+"""Matrix factorizations: Cholesky, QR, eigenvalues, singular values and what is made of these.
 
 An eigenvector, or a pair of singular vectors, is determined but for its sign, and among those of equal
 values but for a rotation: there it has no derivative. The rules leave out what would be a division by 0, so
@@ -14,7 +14,7 @@ from ..errors import ArgumentError, GradientError, ShapeError, unknown_name
 from ..function import Function, shape_of
 from ..tensor import Tensor
 from .registry import register
-from .solving import NOT_FINITE, cutoff, on_each, solve_triangular, square
+from .solving import finite, on_each, solve_triangular, square
 from .statistics import as_floats, vector_norm
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "eigvalsh",
     "matrix_norm",
     "matrix_rank",
+    "pinv",
     "qr",
     "svd",
     "svdvals",
@@ -175,7 +176,7 @@ class Eigh(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return tuple(on_each(np.linalg.eigh, _symmetric(square(x)), NOT_FINITE))
+        return tuple(np.linalg.eigh(_symmetric(finite(square(x)))))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -231,9 +232,7 @@ class SVD(Function):
 
     @staticmethod
     def forward(x: Any, *, full_matrices: bool = True) -> Any:
-        return tuple(
-            on_each(lambda a: np.linalg.svd(a, full_matrices=full_matrices), np.asarray(x), NOT_FINITE)
-        )
+        return tuple(np.linalg.svd(finite(x), full_matrices=full_matrices))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -289,6 +288,44 @@ def _refuse(g: Any, what: str) -> None:
 
 
 @register
+class Pinv(Function):
+    name = "pinv"
+    formula = r"Y = X^+"
+    derivative = (
+        r"\bar{X} = -Y^\top \bar{Y} Y^\top + (I - X Y) \bar{Y}^\top Y Y^\top "
+        r"+ Y^\top Y \bar{Y}^\top (I - Y X)"
+    )
+    words = "The matrix that solves in the sense of least squares; beside an inverse's, two more terms."
+
+    @staticmethod
+    def forward(x: Any, *, rtol: Any = None) -> Any:
+        rtol = cutoff(x) if rtol is None else rtol
+        return np.linalg.pinv(finite(x), rtol=rtol)
+
+    @staticmethod
+    def backward(g: Any, x: Any, out: Any) -> Any:
+        turned, g_turned = ops.matrix_transpose(out), ops.matrix_transpose(g)
+        left = g_turned @ out @ turned
+        right = turned @ out @ g_turned
+        return -(turned @ g @ turned) + (left - x @ (out @ left)) + (right - (right @ out) @ x)
+
+
+def pinv(x: Any, /, *, rtol: Any = None) -> Tensor:
+    """Return the pseudo-inverses (…, m, n) of matrices (…, n, m) (Moore & Penrose).
+
+    Singular values below ``rtol`` times the largest count as 0; by default max(n, m) times the dtype's
+    epsilon. The gradient is that among matrices of the same rank; where the rank changes, the
+    pseudo-inverse jumps (Golub & Pereyra, "The differentiation of pseudo-inverses and nonlinear least
+    squares problems whose variables separate", 1973). Raises ShapeError for less than two axes,
+    ArgumentError for nan and inf.
+
+    >>> pinv(Tensor([[1.0], [1.0]]))
+    Tensor([[0.5, 0.5]])
+    """
+    return Pinv.apply(x, rtol=rtol)
+
+
+@register
 class MatrixRank(Function):
     name = "matrix_rank"
     formula = r"y = \#\{i : \sigma_i > \text{rtol} \cdot \sigma_1\}"
@@ -296,18 +333,26 @@ class MatrixRank(Function):
 
     @staticmethod
     def forward(x: Any, *, rtol: Any = None) -> Any:
-        s = on_each(np.linalg.svdvals, np.asarray(x), NOT_FINITE)
-        rtol = cutoff(x) if rtol is None else rtol
-        return np.count_nonzero(s > np.max(s, axis=-1, keepdims=True, initial=0) * rtol, axis=-1)
+        s = np.linalg.svd(finite(x), compute_uv=False)
+        rtol = np.asarray(cutoff(x) if rtol is None else rtol)
+        return np.count_nonzero(s > np.max(s, axis=-1, keepdims=True, initial=0) * rtol[..., None], axis=-1)
 
 
 def matrix_rank(x: Any, /, *, rtol: Any = None) -> Tensor:
     """Return the number of independent rows of matrices (…, n, m): whole numbers (…); ``rtol`` as in pinv.
 
+    Raises ShapeError for less than two axes, ArgumentError for nan and inf.
+
     >>> matrix_rank(Tensor([[1.0, 2.0], [2.0, 4.0]]))
     Tensor(1)
     """
     return MatrixRank.apply(x, rtol=rtol)
+
+
+def cutoff(x: Any) -> float:
+    """Return which share of the largest singular value is rounding."""
+    x = np.asarray(x)
+    return float(max(x.shape[-2:]) * np.finfo(x.dtype if x.dtype.kind == "f" else np.float64).eps)
 
 
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Tensor:

@@ -1,4 +1,4 @@
-"""Linear systems: inverse, solve, determinant, pseudo-inverse.
+"""Linear systems: inverse, solution, determinant.
 
 The derivatives are those of M. Giles, "Collected matrix derivative results for forward and reverse mode
 algorithmic differentiation" (2008), unless another source is named.
@@ -20,14 +20,12 @@ __all__ = [
     "det",
     "inv",
     "matrix_power",
-    "pinv",
     "slogdet",
     "solve",
     "solve_triangular",
 ]
 
 SINGULAR = "is singular: its rows depend on one another, so it has no inverse; pinv gives the nearest to one"
-NOT_FINITE = "has nan or inf in it, so its factors can't be found"
 
 
 def square(x: Any) -> Any:
@@ -35,6 +33,18 @@ def square(x: Any) -> Any:
     x = np.asarray(x)
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"expected square matrices (…, n, n), got shape {x.shape}")
+    return x
+
+
+def finite(x: Any) -> Any:
+    """Return x as an array, if it is one of matrices (…, n, m) without nan and inf."""
+    x = np.asarray(x)
+    if x.ndim < 2:
+        raise ShapeError(f"expected matrices (…, n, m), got shape {x.shape}")
+    bad = np.argwhere(~np.isfinite(x))
+    if bad.size:
+        place = tuple(bad[0].tolist())
+        raise ArgumentError(f"element {place} is {x[place]}: a matrix with nan or inf has no such factors")
     return x
 
 
@@ -281,7 +291,7 @@ class Cofactor(Function):
 
 
 def _signed_svd(x: Any) -> tuple[Any, Any, Any, Any]:
-    u, s, vh = on_each(np.linalg.svd, x, NOT_FINITE)
+    u, s, vh = np.linalg.svd(finite(x))
     return u, s, vh, np.sign(np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
 
 
@@ -323,49 +333,6 @@ def slogdet(x: Any, /) -> SlogdetResult:
     SlogdetResult(sign=Tensor(-1.), logabsdet=Tensor(0.))
     """
     return SlogdetResult(*SlogDet.apply(x))
-
-
-@register
-class Pinv(Function):
-    name = "pinv"
-    formula = r"Y = X^+"
-    derivative = (
-        r"\bar{X} = -Y^\top \bar{Y} Y^\top + (I - X Y) \bar{Y}^\top Y Y^\top "
-        r"+ Y^\top Y \bar{Y}^\top (I - Y X)"
-    )
-    words = "The matrix that solves in the sense of least squares; beside an inverse's, two more terms."
-
-    @staticmethod
-    def forward(x: Any, *, rtol: Any = None) -> Any:
-        rtol = cutoff(x) if rtol is None else rtol
-        return on_each(lambda a: np.linalg.pinv(a, rtol=rtol), np.asarray(x), NOT_FINITE)
-
-    @staticmethod
-    def backward(g: Any, x: Any, out: Any) -> Any:
-        turned, g_turned = ops.matrix_transpose(out), ops.matrix_transpose(g)
-        left = g_turned @ out @ turned
-        right = turned @ out @ g_turned
-        return -(turned @ g @ turned) + (left - x @ (out @ left)) + (right - (right @ out) @ x)
-
-
-def pinv(x: Any, /, *, rtol: Any = None) -> Tensor:
-    """Return the pseudo-inverses (…, m, n) of matrices (…, n, m) (Moore & Penrose).
-
-    Singular values below ``rtol`` times the largest count as 0; by default max(n, m) times the dtype's
-    epsilon. The gradient is that among matrices of the same rank; where the rank changes, the
-    pseudo-inverse jumps (Golub & Pereyra, "The differentiation of pseudo-inverses and nonlinear least
-    squares problems whose variables separate", 1973). Raises ShapeError for less than two axes.
-
-    >>> pinv(Tensor([[1.0], [1.0]]))
-    Tensor([[0.5, 0.5]])
-    """
-    return Pinv.apply(x, rtol=rtol)
-
-
-def cutoff(x: Any) -> float:
-    """Return which share of the largest singular value is rounding."""
-    x = np.asarray(x)
-    return float(max(x.shape[-2:]) * np.finfo(x.dtype if x.dtype.kind == "f" else np.float64).eps)
 
 
 def matrix_power(x: Any, n: int, /) -> Tensor:
