@@ -1,5 +1,6 @@
 """Hooks on gradients: when they are called, with what, and what they may return."""
 
+import copy
 import gc
 import weakref
 
@@ -164,7 +165,7 @@ def test_what_has_no_gradient_has_no_hooks():
         leaf([1.0]).register_hook(None)
 
 
-def test_hooks_on_parameters_in_fit_and_in_a_copy():
+def test_hooks_on_parameters_in_fit():
     te.seed(0)
     model = nn.Sequential([nn.Input((2,)), nn.Dense(3, name="frozen"), nn.Dense(1)])
     kernel = dict(model.named_parameters())["frozen/kernel"]
@@ -173,6 +174,14 @@ def test_hooks_on_parameters_in_fit_and_in_a_copy():
     model.compile("sgd", "mse")
     model.fit(np.ones((8, 2)), np.zeros((8, 1)), epochs=2, verbose=0)
     np.testing.assert_array_equal(kernel.data, before)
+
+
+def test_a_copy_has_none_of_the_hooks():
+    x = leaf([1.0])
+    x.register_hook(lambda g: g * 2)
+    other = copy.deepcopy(x)
+    assert te.grad(x * 1, x).tolist() == [2.0]
+    assert te.grad(other * 1, other).tolist() == [1.0]
 
 
 def test_a_hook_keeps_no_graph_alive():

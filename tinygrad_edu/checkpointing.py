@@ -12,7 +12,7 @@ import numpy as np
 from .autograd import walk
 from .context import context, enable_grad, user_line
 from .errors import DTypeError, GradientError
-from .function import Function, Node, now, wrap_all
+from .function import Function, Node, now, part_of
 from .random import default_generator
 from .rules import place
 from .tensor import Tensor, wrap
@@ -39,17 +39,23 @@ def checkpoint(function: Callable[..., Any], *inputs: Any) -> Any:
     if not context.recording:
         return function(*inputs)
     segment = _Segment(function, inputs)
-    with_history, single = segment.run()
-    sources = segment.sources = segment.reached(with_history)
-    if not sources:
-        return with_history[0] if single else with_history
-    results = tuple([y.data for y in with_history])
-    segment.sums = [_sums(array) for array in results]
+    results, single = segment.run()
+    segment.sources = segment.reached(results)
+    segment.sums = [_sums(y.data) for y in results]
+    tracked = [y for y in results if y.requires_grad]
+    if not tracked:
+        return results[0] if single else results
     node = Node()
-    node.fn, node.inputs, node.params, node.saved = Checkpoint, tuple(sources.values()), {}, (segment,)
+    node.fn, node.params, node.saved = Checkpoint, {}, (segment,)
+    node.inputs = tuple(segment.sources.values())
     node.module, node.where, node.order, node.hooks = context.module, user_line(), now(), None
-    segment.node = node.order, place(node)
-    return wrap_all(results[0] if single else results, node)
+    node.dtype = tracked[0].dtype
+    if single:
+        node.shape = results[0].shape
+        return wrap(results[0].data, node)
+    node.shape = tuple([y.shape for y in results])
+    parts = [part_of(node, i, y) if y.requires_grad else None for i, y in enumerate(results)]
+    return tuple([wrap(y.data, part) for y, part in zip(results, parts, strict=True)])
 
 
 class Checkpoint(Function):
@@ -70,7 +76,6 @@ class _Segment:
 
     sources: dict[int, Any]  # leaves and older nodes that the results were computed from
     sums: list[Any]
-    node: tuple[int, str]  # its order and place, for errors
 
     def __init__(self, function: Callable[..., Any], inputs: tuple[Any, ...]) -> None:
         self.function, self.inputs = function, inputs
@@ -94,25 +99,25 @@ class _Segment:
                 raise DTypeError(f"checkpoint: the function must return Tensors, not {type(y).__name__}")
         return results, single
 
-    def run_again(self) -> tuple[Tensor, ...]:
+    def run_again(self, node: Node) -> tuple[Tensor, ...]:
         """Run it with the same random numbers, and see that it did the same."""
         generator = default_generator().bit_generator
-        now_there = generator.state
-        generator.state = self.random
+        before = generator.state, context.again
+        generator.state, context.again = self.random, True
         try:
             results, _ = self.run()
         finally:
-            generator.state = now_there
+            generator.state, context.again = before
         same = len(results) == len(self.sums) and all(
             np.allclose(_sums(y.data), sums, rtol=0, atol=1e-4 * np.abs(sums[1]), equal_nan=True)
             for y, sums in zip(results, self.sums, strict=True)
         )
         if not same or self.sources.keys() - self.reached(results).keys():
             raise GradientError(
-                f"checkpoint{self.node[1]}: the function did something else when it ran again for the "
+                f"checkpoint{place(node)}: the function did something else when it ran again for the "
                 "gradient. What it closes over must stay: in a loop write lambda x, layer=layer: …; "
                 "don't change arrays in place; let dropout draw from the default generator (no seed of its "
-                "own); build layers before (call them once, or give input_shape)"
+                "own); build layers before, by calling them once"
             )
         return results
 
@@ -133,16 +138,18 @@ class _Segment:
 
     def gradients(self, g: tuple[Any, ...], needs: tuple[bool, ...]) -> tuple[Any, ...]:
         """Run it again, recorded, and walk back from the results to the sources."""
+        node = context.rule
+        assert node is not None
         for x in self.sources.values():
-            if isinstance(x, Tensor) and x.changed > self.node[0]:
+            if isinstance(x, Tensor) and x.changed > node.order:
                 raise GradientError(
-                    f"checkpoint{self.node[1]}: {x.name or 'a leaf'} {x.shape} was changed in place, so "
+                    f"checkpoint{place(node)}: {x.name or 'a leaf'} {x.shape} was changed in place, so "
                     "running the function again would give something else. Call backward() before "
                     "optimizer.step(), and compute the loss again after it"
                 )
         create_graph = context.recording
         starts = []
-        for y, u in zip(self.run_again(), g, strict=True):
+        for y, u in zip(self.run_again(node), g, strict=True):
             if y.requires_grad:
                 if create_graph and not isinstance(u, Tensor):  # zeros for a result that nobody used
                     u = wrap(u, None)
@@ -168,5 +175,4 @@ class _Noted(dict[int, bool]):
 
 def _sums(y: Any) -> Any:
     """Return two numbers that tell results apart which differ by more than rounding."""
-    wide = y.astype(np.float64)
-    return np.array([wide.sum(), np.abs(wide).sum()])
+    return np.array([y.sum(dtype=np.float64), np.abs(y).sum(dtype=np.float64)])

@@ -42,6 +42,7 @@ class _Context(threading.local):
     module: str = ""
     where: Where | None = None
     rule: Any = None  # the node whose gradient rule is running
+    again: bool = False  # a checkpoint runs its function a second time: statistics have counted it already
     observers: "tuple[Observer, ...]" = ()
     modes: Mapping[int, bool] = MappingProxyType({})  # by id of the module: training or not
     loading: bool = False  # layers that are built get zeros for weights, which are about to be loaded

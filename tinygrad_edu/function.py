@@ -192,7 +192,7 @@ class Function:
                 node.saved = ()
             if cls._saves_inputs:
                 node.saved += tuple(arrays)
-        result = wrap_all(out, node)
+        result = _wrap_all(out, node)
         observers = context.observers
         if observers:
             for observer in observers:
@@ -229,7 +229,7 @@ class Function:
         raise kind("\n".join(lines)) from None  # NumPy's own traceback tells no more
 
 
-def wrap_all(out: Any, node: Node | None) -> Any:
+def _wrap_all(out: Any, node: Node | None) -> Any:
     """Turn an operation's array, or tuple of arrays, into a Tensor, or a tuple of Tensors, of ``node``."""
     if not isinstance(out, tuple):
         if node is not None:

@@ -8,6 +8,7 @@ graph would end there without a word.
 import inspect
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -221,7 +222,7 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     function = FUNCTIONS.get(func)
     problem = ""
     if function is not None:
-        signature = inspect.signature(function)
+        signature = _signature(function)
         # NumPy's wrappers pass out=None and the like on.
         given = {k: v for k, v in kwargs.items() if k in signature.parameters or not _unset(v)}
         try:
@@ -233,6 +234,9 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
     if func in ON_ARRAYS or not _recorded((args, kwargs)):
         return func(*_plain(args), **_plain(kwargs))
     raise _refusal(_name(func), func, problem)
+
+
+_signature = cache(inspect.signature)
 
 
 def _unset(value: Any) -> bool:

@@ -118,18 +118,22 @@ class Tensor(operators.Operators, methods.Methods):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
         return self._data.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The NumPy dtype of the elements: one of floats, whole numbers, bools."""
         return self._data.dtype
 
     @property
     def ndim(self) -> int:
+        """How many axes."""
         return self._data.ndim
 
     @property
     def size(self) -> int:
+        """How many elements."""
         return self._data.size
 
     @property

@@ -98,7 +98,6 @@ def hessian(function: Callable[..., Any], inputs: Any) -> Any:
     Tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-
     run = _Run("hessian", lambda *xs: _value_and_slopes("hessian", function, xs)[1:], _several(inputs))
     rows = [tuple(block) for block in run.jacobian()]
     return tuple(rows) if isinstance(inputs, tuple) else rows[0][0]
@@ -114,7 +113,6 @@ def hvp(function: Callable[..., Any], inputs: Any, vectors: Any) -> tuple[Any, A
     >>> hvp(lambda x: (x**3).sum(), [1.0, 2.0], [1.0, 10.0])
     (Tensor(9.), Tensor([  6., 120.]))
     """
-
     run = _Run("hvp", lambda *xs: _value_and_slopes("hvp", function, xs), _several(inputs))
     # The Hessian is symmetric, so its product backward is the one forward.
     product = run.pull_back([None, *run.along(vectors, "vector")])

@@ -155,7 +155,7 @@ class SolveTriangular(_System):
     def forward(
         a: Any, b: Any, *, lower: bool = False, transposed: bool = False, unit_diagonal: bool = False
     ) -> Any:
-        from scipy.linalg import solve_triangular
+        from scipy.linalg import get_blas_funcs
 
         a, b = square(a), np.asarray(b)
         columns = b[:, None] if b.ndim == 1 else b
@@ -166,17 +166,13 @@ class SolveTriangular(_System):
         a = np.broadcast_to(a, (*batch, *a.shape[-2:])).astype(dtype, copy=False)
         columns = np.broadcast_to(columns, (*batch, *columns.shape[-2:])).astype(dtype, copy=False)
         y = np.empty(columns.shape, dtype)
+        trsm = get_blas_funcs("trsm", (a, columns))  # BLAS's own routine for this, in either precision
         for place in np.ndindex(batch) if y.size else ():
             if not unit_diagonal and not np.diagonal(a[place]).all():
                 which = f"matrix {place} of the batch" if place else "the matrix"
                 raise ArgumentError(f"{which} has a zero on its diagonal, so it is singular")
-            y[place] = solve_triangular(
-                a[place],
-                columns[place],
-                trans=int(transposed),
-                lower=lower,
-                unit_diagonal=unit_diagonal,
-                check_finite=False,
+            y[place] = trsm(
+                1.0, a[place], columns[place], lower=lower, trans_a=transposed, diag=unit_diagonal
             )
         return y[..., 0] if b.ndim == 1 else y
 
