@@ -6,13 +6,14 @@ float32, ints int64 and bools bool; the only device is "cpu", and another raises
 """
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from . import ops
-from .errors import ArgumentError, GradientError, ShapeError, unknown_name
+from .errors import ArgumentError, DTypeError, GradientError, ShapeError, unknown_name
 from .tensor import Tensor, as_array, check_device
 
 __all__ = [
@@ -38,7 +39,7 @@ Shape = int | Sequence[int]
 def asarray(
     obj: Any, /, *, dtype: DTypeLike | None = None, device: str | None = None, copy: bool | None = None
 ) -> Tensor:
-    """Return obj (a Tensor, an array, numbers, nested lists) as a Tensor.
+    """Return obj (a Tensor, an array, numbers, nested lists) as a Tensor of the same shape.
 
     A Tensor is given back as it is, in its graph, and conversions are recorded. An array shares its memory
     unless the dtype changes or ``copy=True``. Raises ArgumentError where ``copy=False`` can't be kept,
@@ -64,38 +65,46 @@ def asarray(
 
 
 def zeros(shape: Shape, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
-    """Return a tensor of a shape, filled with 0.
+    """Return a tensor of a shape, filled with 0, of float32 unless another dtype is named.
+
+    Raises ShapeError for a negative length.
 
     >>> zeros((2, 2))
     Tensor([[0., 0.],
             [0., 0.]])
     """
-    return full(shape, 0, dtype=dtype or "float32", device=device)
+    return full(shape, 0, dtype=_dtype(dtype), device=device)
 
 
 def ones(shape: Shape, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
-    """Return a tensor of a shape, filled with 1.
+    """Return a tensor of a shape, filled with 1, of float32 unless another dtype is named.
+
+    Raises ShapeError for a negative length.
 
     >>> ones(3)
     Tensor([1., 1., 1.])
     """
-    return full(shape, 1, dtype=dtype or "float32", device=device)
+    return full(shape, 1, dtype=_dtype(dtype), device=device)
 
 
 def empty(shape: Shape, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
-    """Return a tensor of a shape whose values are whatever was in that memory.
+    """Return a tensor of a shape (float32 unless named) whose values are whatever was in that memory.
+
+    Raises ShapeError for a negative length.
 
     >>> empty((2, 3)).shape
     (2, 3)
     """
     check_device(device)
-    return Tensor(np.empty(_shape("empty", shape), dtype or "float32"))
+    return Tensor(np.empty(_shape("empty", shape), _dtype(dtype)))
 
 
 def full(
     shape: Shape, fill_value: Any, *, dtype: DTypeLike | None = None, device: str | None = None
 ) -> Tensor:
     """Return a tensor of a shape, filled with a number, whose kind decides the dtype if none is named.
+
+    Raises ShapeError for a negative length, ArgumentError for a number that the dtype can't hold.
 
     >>> full(2, 7)
     Tensor([7, 7])
@@ -113,6 +122,8 @@ def full(
 def zeros_like(x: Any, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
     """Return zeros of x's shape and, unless another is named, dtype; no part of x's graph.
 
+    Raises DTypeError for an x that isn't real numbers.
+
     >>> zeros_like(Tensor([1, 2]))
     Tensor([0, 0])
     """
@@ -121,6 +132,8 @@ def zeros_like(x: Any, /, *, dtype: DTypeLike | None = None, device: str | None 
 
 def ones_like(x: Any, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
     """Return ones of x's shape and, unless another is named, dtype; no part of x's graph.
+
+    Raises DTypeError for an x that isn't real numbers.
 
     >>> ones_like(Tensor([1.5, 2.5]))
     Tensor([1., 1.])
@@ -131,11 +144,13 @@ def ones_like(x: Any, /, *, dtype: DTypeLike | None = None, device: str | None =
 def empty_like(x: Any, /, *, dtype: DTypeLike | None = None, device: str | None = None) -> Tensor:
     """Return a tensor of x's shape and dtype whose values are whatever was in that memory.
 
+    Raises DTypeError for an x that isn't real numbers.
+
     >>> empty_like(Tensor([1, 2])).dtype
     dtype('int64')
     """
     data = _values(x)
-    return empty(data.shape, dtype=dtype or data.dtype, device=device)
+    return empty(data.shape, dtype=_dtype(dtype, data.dtype), device=device)
 
 
 def full_like(
@@ -143,11 +158,13 @@ def full_like(
 ) -> Tensor:
     """Return a tensor of x's shape and dtype, filled with a number; no part of x's graph.
 
+    Raises ArgumentError for a number that the dtype can't hold.
+
     >>> full_like(Tensor([1.0, 2.0]), 7)
     Tensor([7., 7.])
     """
     data = _values(x)
-    return full(data.shape, fill_value, dtype=dtype or data.dtype, device=device)
+    return full(data.shape, fill_value, dtype=_dtype(dtype, data.dtype), device=device)
 
 
 def eye(
@@ -161,13 +178,16 @@ def eye(
 ) -> Tensor:
     """Return ones on a diagonal (the k-th above the main one, below if negative), and zeros elsewhere.
 
+    Its shape is (n_rows, n_cols), square if n_cols is None; float32 unless another dtype is named. Raises
+    ShapeError for a negative length.
+
     >>> eye(2, 3, k=1)
     Tensor([[0., 1., 0.],
             [0., 0., 1.]])
     """
     check_device(device)
     rows, columns = _shape("eye", (n_rows, n_rows if n_cols is None else n_cols))
-    return Tensor(np.eye(rows, columns, k, dtype=dtype or "float32"))
+    return Tensor(np.eye(rows, columns, k, dtype=_dtype(dtype)))
 
 
 def arange(
@@ -179,7 +199,7 @@ def arange(
     dtype: DTypeLike | None = None,
     device: str | None = None,
 ) -> Tensor:
-    """Return start, start + step, … before stop; with one argument, from 0 up to it.
+    """Return start, start + step, … before stop, of shape (n,); with one argument, from 0 up to it.
 
     Ints give int64, floats float32; each value is computed in float64 and rounded once. Raises
     ArgumentError for a step of 0.
@@ -196,7 +216,7 @@ def arange(
     if numbers.kind == "f" and not np.isfinite([begin, end, step]).all():
         raise ArgumentError(f"arange: expected finite numbers, got {begin}, {end}, {step}")
     n = int(np.ceil((end - begin) / step)) if numbers.kind == "f" else -((begin - end) // step)
-    return Tensor((begin + np.arange(max(0, n)) * step).astype(dtype or numbers))
+    return Tensor((begin + np.arange(max(0, n)) * step).astype(_dtype(dtype, numbers)))
 
 
 def linspace(
@@ -209,25 +229,24 @@ def linspace(
     device: str | None = None,
     endpoint: bool = True,
 ) -> Tensor:
-    """Return num evenly spaced floats from start to stop, without stop if ``endpoint`` is false.
+    """Return num evenly spaced floats (shape (num,)) from start to stop, or before it without ``endpoint``.
 
-    Raises ArgumentError for a negative num.
+    Raises ShapeError for a negative num.
 
     >>> linspace(0, 1, 5)
     Tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     check_device(device)
-    if num < 0:
-        raise ArgumentError(f"linspace: num={num}; expected 0 or more")
+    (n,) = _shape("linspace", num)
     begin, end = _number("linspace", start), _number("linspace", stop)
-    return Tensor(np.linspace(begin, end, num, endpoint, dtype=dtype or _common(begin, end, 1.0)))
+    return Tensor(np.linspace(begin, end, n, endpoint, dtype=_dtype(dtype, _common(begin, end, 1.0))))
 
 
 def meshgrid(*arrays: Any, indexing: Literal["xy", "ij"] = "xy") -> tuple[Tensor, ...]:
     """Return the coordinates of a grid: each 1-d input repeated along the axes of all others.
 
-    Inputs of lengths m, n, … give tensors of shape (m, n, …) with "ij", (n, m, …) with "xy". They stay in
-    the graph. Raises ShapeError for inputs that aren't 1-d.
+    Inputs of lengths m, n, … give tensors of shape (m, n, …) with "ij", (n, m, …) with "xy". They keep
+    their dtypes and stay in the graph. Raises ShapeError for inputs that aren't 1-d.
 
     >>> x, y = meshgrid(arange(3), arange(2))
     >>> x.tolist(), y.tolist()
@@ -268,8 +287,17 @@ def _values(x: Any) -> NDArray[Any]:
     return x.data if isinstance(x, Tensor) else as_array(x)
 
 
+def _dtype(dtype: Any, default: Any = np.float32) -> Any:
+    try:
+        return np.dtype(default if dtype is None else dtype)
+    except TypeError as error:
+        raise DTypeError(f"{error}; expected a dtype as te.float32, or its name") from None
+
+
 def _number(name: str, x: Any) -> Any:
     """Give a number; a Tensor's, where no gradient would be lost."""
+    if np.ndim(x) != 0 or isinstance(x, str):
+        raise DTypeError(f"{name}: expected a number, got {x!r}")
     if isinstance(x, Tensor):
         if x.requires_grad:
             raise GradientError(f"{name}: its numbers aren't differentiated; pass x.item() if that is meant")
@@ -284,7 +312,10 @@ def _common(*numbers: Any) -> Any:
 
 
 def _shape(name: str, shape: Any) -> tuple[int, ...]:
-    lengths = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+    try:
+        lengths = tuple([index(n) for n in ((shape,) if np.ndim(shape) == 0 else shape)])
+    except TypeError:
+        raise DTypeError(f"{name}: expected a shape of whole numbers, got {shape!r}") from None
     if any(n < 0 for n in lengths):
         raise ShapeError(f"{name}: a shape has no negative lengths, got {shape}")
-    return tuple([int(n) for n in lengths])
+    return lengths

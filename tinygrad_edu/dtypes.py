@@ -61,6 +61,8 @@ def _dtype_of(x: Any) -> Any:
 def can_cast(from_: Any, to: DTypeLike, /) -> builtins.bool:
     """Return whether a dtype, or a tensor's, converts to another without losing values.
 
+    Raises TypeError for what isn't a dtype.
+
     >>> can_cast(int32, float64), can_cast(Tensor([1.0]), int64)
     (True, False)
     """

@@ -377,7 +377,7 @@ class AsType(Function):
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
-    """Return x converted to a dtype, in memory of its own; from float to whole numbers the graph ends.
+    """Return x, of any shape, converted to a dtype in memory of its own; from floats to ints the graph ends.
 
     ``copy=False`` gives a tensor of that dtype back as it is. Raises ArgumentError for a device but "cpu".
 
