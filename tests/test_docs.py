@@ -5,9 +5,10 @@ import re
 from typing import Any
 
 import pytest
+from operations_table import TABLE
 
 import tinygrad_edu as te
-from tinygrad_edu import linalg, testing
+from tinygrad_edu import linalg, ops, testing
 
 # What a docstring must tell, and the words that tell it. An example is run with all others.
 TOLD = {
@@ -26,7 +27,19 @@ def functions(namespace: Any) -> dict[str, Any]:
 
 
 # What takes no tensor: a setting, or a question about dtypes alone.
-NO_TENSORS = {"tinygrad_edu.default_generator", "tinygrad_edu.is_grad_enabled", "tinygrad_edu.seed"}
+NO_TENSORS = {
+    f"tinygrad_edu.{name}"
+    for name in (
+        "can_cast",
+        "default_generator",
+        "finfo",
+        "iinfo",
+        "is_grad_enabled",
+        "isdtype",
+        "result_type",
+        "seed",
+    )
+}
 PUBLIC = functions(te) | functions(linalg) | functions(testing)
 
 
@@ -36,3 +49,12 @@ def test_docstring_tells_shapes_dtypes_errors_and_shows_an_example(name):
     told = {"an example": TOLD["an example"]} if name in NO_TENSORS else TOLD
     missing = [what for what, words in told.items() if not re.search(words, text)]
     assert not missing, f"{name} doesn't tell {', '.join(missing)}"
+
+
+# These have no number of their own to verify: a bool of isclose, shapes alone, the parts of unique_all.
+WITHOUT_A_ROW = {"allclose", "broadcast_shapes", "unique_counts", "unique_inverse", "unique_values"}
+
+
+def test_every_function_on_tensors_is_in_the_table_of_tests():
+    names = {name for name in ops.__all__ if inspect.isfunction(getattr(ops, name))} | set(linalg.__all__)
+    assert names - set(TABLE) == WITHOUT_A_ROW

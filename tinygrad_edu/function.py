@@ -216,7 +216,7 @@ class Function:
             lines.append(f"  in: {context.module}")
         if line is not None:
             lines.append(f"  at: {line}  {line.text}")
-        hint = cls.hint(*inputs)
+        hint = "" if isinstance(error, OverflowError) else cls.hint(*inputs)
         if hint:
             lines.append(f"  hint: {hint}")
         kind: type[Exception]
@@ -224,8 +224,8 @@ class Function:
             kind = type(error)
         elif isinstance(error, IndexError) and not isinstance(error, ValueError):  # NumPy's AxisError is both
             kind = IndexingError
-        else:
-            kind = DTypeError if isinstance(error, TypeError) else ShapeError
+        else:  # an OverflowError is a number that the other input's dtype can't hold
+            kind = DTypeError if isinstance(error, TypeError | OverflowError) else ShapeError
         raise kind("\n".join(lines)) from None  # NumPy's own traceback tells no more
 
 

@@ -316,4 +316,12 @@ ROWS: dict[str, Row] = PRODUCTS | {
     "qr": Row(qr_cases, gram_schmidt, "matrices of full rank", fixed=turned_qr, terms=largest),
     "eigh": Row(square_cases, eigh, "matrices of different eigenvalues", fixed=turned_eigh, terms=largest),
     "svd": Row(svd_cases, svd, "matrices of different singular values", fixed=turned_svd, terms=largest),
+    "eigvalsh": Row(square_cases, lambda x: eigh(x)[0], function=te.linalg.eigvalsh, terms=largest),
+    "svdvals": Row(
+        lambda least, most: svd_cases(least, most).map(lambda case: Case(case.inputs)),
+        lambda x: svd(x)[1],
+        "matrices of different singular values, none 0",
+        function=te.linalg.svdvals,
+        terms=largest,
+    ),
 }
