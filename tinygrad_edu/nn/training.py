@@ -371,8 +371,15 @@ class Model(Module):
 
 
 def _call(watchers: Sequence[Callback], hook: str, *arguments: Any) -> None:
+    """Tell every watcher; a Ctrl-C in between waits, so that all of them have seen the same epochs."""
+    interrupted = None
     for watcher in watchers:
-        getattr(watcher, hook)(*arguments)
+        try:
+            getattr(watcher, hook)(*arguments)
+        except KeyboardInterrupt as error:
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
 
 
 def _console(verbose: int) -> list[Callback]:
