@@ -219,3 +219,34 @@ def test_a_bound_that_is_nan_gives_nan_however_it_is_given():
     for bound in (np.nan, np.array(np.nan), Tensor(np.nan), [np.nan, np.nan]):
         assert np.isnan(te.clip(Tensor([1.0, 2.0]), bound, 3.0).data).all()
         assert np.isnan(te.clip(Tensor([1.0, 2.0]), 0.0, bound).data).all()
+
+
+@pytest.mark.parametrize("inner", [te.relu, lambda x: te.maximum(x, 0.0), lambda x: te.clip(x, 0.0, None)])
+@pytest.mark.parametrize("outer", [te.sqrt, te.log])
+def test_an_infinite_slope_stays_out_of_the_branch_that_was_not_taken(inner, outer):
+    x = Tensor([-1.0, 4.0], requires_grad=True)
+    for create_graph in (False, True):
+        with np.errstate(divide="ignore"):
+            g = te.grad(outer(inner(x)).sum(), x, create_graph=create_graph)
+        assert g.tolist() == [0.0, 0.25]
+
+
+def test_slopes_of_powers_and_sides_that_are_0():
+    x, p = Tensor([0.0], requires_grad=True), Tensor([-1.0], requires_grad=True)
+    with np.errstate(divide="ignore"):
+        assert te.grad(x**p, p).tolist() == [-math.inf]
+    a = Tensor(0.0, requires_grad=True)
+    (slope,) = te.grad(te.hypot(a, 0.0), (a,), create_graph=True)
+    assert (slope.item(), te.grad(slope, a).item()) == (0.0, 0.0)
+
+
+def test_a_mistake_that_is_not_one_of_shapes_gets_no_hint_at_shapes():
+    for wrong in (
+        lambda: Tensor([1.0]) + "a",
+        lambda: Tensor([1]) // 0,
+        lambda: te.clip(Tensor([1.0]), 3, 1),
+    ):
+        with pytest.raises((ArgumentError, DTypeError)) as caught:
+            wrong()
+        assert "shapes are compared" not in str(caught.value)
+        assert "clip: clip" not in str(caught.value)

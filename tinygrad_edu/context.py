@@ -197,5 +197,10 @@ class Observer(_Block):
 
 
 def is_grad_enabled() -> bool:
-    """Tell whether operations are being recorded in this thread."""
+    """Tell whether operations are being recorded in this thread.
+
+    >>> with no_grad():
+    ...     is_grad_enabled()
+    False
+    """
     return context.recording

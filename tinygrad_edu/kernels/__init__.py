@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         max_pool2d_gather,
         max_pool2d_scatter,
     )
+    from tinygrad_edu.kernels.select import where
 
 __all__ = [
     "adam",
@@ -43,6 +44,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",
+    "where",
 ]
 
 _HOMES = {
@@ -51,6 +53,7 @@ _HOMES = {
     "losses": ("softmax", "softmax_cross_entropy", "softmax_cross_entropy_grad"),
     "optim": ("adam", "sgd"),
     "pool": ("avg_pool2d", "avg_pool2d_scatter", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter"),
+    "select": ("where",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -33,6 +33,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",
+    "where",
 ]
 
 
@@ -261,3 +262,8 @@ def adam(
     v += (1 - beta_2) * (g * g - v)
     alpha = lr * np.sqrt(1 - beta_2**t) / (1 - beta_1**t)
     p -= alpha * m / (np.sqrt(v) + epsilon)
+
+
+def where(condition: Array, x1: Any, x2: Any) -> Array:
+    """x1 where the condition (bool) holds, x2 elsewhere."""
+    return np.asarray(np.where(condition, x1, x2))

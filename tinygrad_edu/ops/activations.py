@@ -125,7 +125,7 @@ class ReLU(Function):
     def backward(g: Any, out: Any) -> Any:
         # The result tells as much as the input, and the next operation keeps it anyway.
         values = out.data if isinstance(out, Tensor) else out
-        return g * (values > 0)
+        return ops.where(values > 0, g, 0.0)  # not a product, in which inf · 0 would be nan
 
 
 def relu(x: Any, /) -> Tensor:

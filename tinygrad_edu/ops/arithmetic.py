@@ -52,6 +52,12 @@ class Binary(Function):
         shapes = [np.shape(x) if not isinstance(x, Tensor) else x.shape for x in inputs]
         if len(shapes) == 2 and len(shapes[0]) == len(shapes[1]) == 2 and shapes[0] == shapes[1][::-1]:
             return "the shapes match after a transpose: x1.T or x2.T"
+        try:
+            np.broadcast_shapes(*shapes)
+        except ValueError:
+            pass
+        else:
+            return ""  # it isn't the shapes
         return (
             "shapes are compared from the last axis backward: each pair must be equal, or one of them 1; "
             "reshape or expand_dims puts a 1 where an axis is missing"
@@ -75,7 +81,11 @@ class Add(Binary):
 
 
 def add(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 + x2; shapes broadcast, dtypes promote as in NumPy.
+    """Return x1 + x2, element by element.
+
+    Shapes broadcast and dtypes promote as in NumPy: a Python number takes the other's dtype where it can, and
+    whole numbers that outgrow theirs wrap around. Raises ShapeError for shapes that don't fit, DTypeError for
+    text or a Python number that the dtype can't hold.
 
     >>> add(Tensor([1.0, 2.0]), 10)
     Tensor([11., 12.])
@@ -100,7 +110,10 @@ class Subtract(Binary):
 
 
 def subtract(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 - x2, broadcast.
+    """Return x1 - x2, element by element.
+
+    Shapes broadcast, dtypes promote; below 0, unsigned numbers wrap around. Raises ShapeError for shapes that
+    don't fit, DTypeError for text, and for two bools, which have no difference.
 
     >>> subtract(Tensor([1.0, 2.0]), 1)
     Tensor([0., 1.])
@@ -125,7 +138,10 @@ class Multiply(Binary):
 
 
 def multiply(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 · x2 element by element, broadcast.
+    """Return x1 · x2, element by element.
+
+    Shapes broadcast, dtypes promote; of two bools it is the logical and. Raises ShapeError for shapes that
+    don't fit, DTypeError for text.
 
     >>> multiply(Tensor([1.0, 2.0]), Tensor([3.0, 4.0]))
     Tensor([3., 8.])
@@ -151,7 +167,10 @@ class Divide(Binary):
 
 
 def divide(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 / x2, broadcast; whole numbers give float64 as in NumPy, division by 0 gives inf or nan.
+    """Return x1 / x2, element by element; division by 0 gives inf or nan.
+
+    Shapes broadcast, dtypes promote; whole numbers give float64, as in NumPy. Raises ShapeError for shapes
+    that don't fit, DTypeError for text.
 
     >>> divide(Tensor([1.0, 2.0]), 4)
     Tensor([0.25, 0.5 ])
@@ -174,8 +193,9 @@ class FloorDivide(Binary):
 def floor_divide(x1: Any, x2: Any, /) -> Tensor:
     """Return the quotient rounded down, towards -inf, as Python's //; never requires a gradient.
 
-    Shapes broadcast; whole numbers stay whole. Raises ArgumentError where a whole number would be divided by
-    0; floats give inf or nan there.
+    Shapes broadcast, dtypes promote; whole numbers stay whole. Raises ArgumentError where a whole number
+    would be divided by 0 (floats give inf or nan there), ShapeError for shapes that don't fit, DTypeError for
+    text.
 
     >>> floor_divide(Tensor([7.0, -7.0]), 2)
     Tensor([ 3., -4.])
@@ -201,9 +221,10 @@ class Remainder(Binary):
 
 
 def remainder(x1: Any, x2: Any, /) -> Tensor:
-    """Return what division leaves over, with the sign of the divisor x2, as Python's %; broadcast.
+    """Return what division leaves over, with the sign of the divisor x2, as Python's %.
 
-    Raises ArgumentError where a whole number would be divided by 0; floats give nan there.
+    Shapes broadcast, dtypes promote; whole numbers stay whole. Raises ArgumentError where a whole number
+    would be divided by 0 (floats give nan there), ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> remainder(Tensor([7.0, -7.0]), 3)
     Tensor([1., 2.])
@@ -246,15 +267,18 @@ class Pow(Binary):
                 dx1 = g * ops.where(zero, x2 / base, steep)
         if needs[1]:
             # 0 ** x2 is 0 for all positive x2, so its slope there is 0 and not 0 · -inf.
-            dx2 = g * ops.pow(x1, x2) * ops.log(ops.where(x1 == 0, 1.0, x1))
+            # For negative x2 it is infinite, as the formula says.
+            flat = ops.logical_and(ops.equal(x1, 0), ops.greater_equal(x2, 0))
+            dx2 = g * ops.pow(x1, x2) * ops.log(ops.where(flat, 1.0, x1))
         return dx1, dx2
 
 
 def pow(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 to the power of x2, broadcast; nan where a negative base meets a fraction.
+    """Return x1 to the power of x2; nan where a negative base meets a fraction.
 
-    At x1 = 0 the gradient for x2 is 0, and the one for x1 infinite if 0 < x2 < 1. Raises DTypeError for a
-    negative power of whole numbers.
+    Shapes broadcast, dtypes promote; whole numbers stay whole. At x1 = 0 the gradient for x2 is 0 (-inf if x2
+    < 0), and the one for x1 infinite if 0 < x2 < 1. Raises DTypeError for a negative power of whole numbers,
+    and for text; ShapeError for shapes that don't fit.
 
     >>> pow(Tensor([2.0, 3.0]), 2)
     Tensor([4., 9.])
@@ -279,7 +303,7 @@ class Positive(Function):
 
 
 def positive(x: Any, /) -> Tensor:
-    """Return +x, a copy. Raises DTypeError for bools, which have no sign.
+    """Return +x, a copy of x's shape and dtype. Raises DTypeError for text, and bools, which have no sign.
 
     >>> positive(Tensor([1.0, -2.0]))
     Tensor([ 1., -2.])
@@ -304,7 +328,9 @@ class Negative(Function):
 
 
 def negative(x: Any, /) -> Tensor:
-    """Return -x.
+    """Return -x, of x's shape and dtype; unsigned numbers wrap around.
+
+    Raises DTypeError for text, and for bools: logical_not turns those.
 
     >>> negative(Tensor([1.0, -2.0]))
     Tensor([-1.,  2.])
@@ -329,7 +355,7 @@ class Abs(Function):
 
 
 def abs(x: Any, /) -> Tensor:
-    """Return |x|.
+    """Return |x|, of x's shape and dtype; at 0 the gradient is 0. Raises DTypeError for text.
 
     >>> abs(Tensor([-3.0, 2.0]))
     Tensor([3., 2.])
@@ -354,7 +380,9 @@ class Square(Function):
 
 
 def square(x: Any, /) -> Tensor:
-    """Return x².
+    """Return x², of x's shape and dtype; a whole number that outgrows it wraps around.
+
+    Raises DTypeError for text.
 
     >>> square(Tensor([-3.0, 2.0]))
     Tensor([9., 4.])

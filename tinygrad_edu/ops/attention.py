@@ -75,7 +75,9 @@ def scaled_dot_product_attention(
     Raises
     ------
     ShapeError
-        If the sizes d or S differ, or an input has fewer than two axes.
+        If the sizes d or S differ, an input has fewer than two axes, or leading axes or the mask don't fit.
+    DTypeError
+        For a mask of whole numbers, which could mean either.
     ArgumentError
         For a dropout outside [0, 1).
 

@@ -45,7 +45,9 @@ _GreaterEqual = _comparison(r"\ge", np.greater_equal, "True where the first is l
 
 
 def equal(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 == x2 element by element, as bools; broadcast.
+    """Return x1 == x2 element by element, as bools; nan equals nothing.
+
+    Shapes broadcast, dtypes may differ. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> equal(Tensor([1, 2]), 2)
     Tensor([False,  True])
@@ -54,7 +56,9 @@ def equal(x1: Any, x2: Any, /) -> Tensor:
 
 
 def not_equal(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 != x2 element by element, as bools; broadcast.
+    """Return x1 != x2 element by element, as bools; nan differs from all.
+
+    Shapes broadcast, dtypes may differ. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> not_equal(Tensor([1, 2]), 2)
     Tensor([ True, False])
@@ -63,7 +67,9 @@ def not_equal(x1: Any, x2: Any, /) -> Tensor:
 
 
 def less(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 < x2 element by element, as bools; broadcast.
+    """Return x1 < x2 element by element, as bools; False beside nan.
+
+    Shapes broadcast, dtypes may differ. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> less(Tensor([1, 2]), 2)
     Tensor([ True, False])
@@ -72,7 +78,9 @@ def less(x1: Any, x2: Any, /) -> Tensor:
 
 
 def less_equal(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 <= x2 element by element, as bools; broadcast.
+    """Return x1 <= x2 element by element, as bools; False beside nan.
+
+    Shapes broadcast, dtypes may differ. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> less_equal(Tensor([1, 3]), 2)
     Tensor([ True, False])
@@ -81,7 +89,9 @@ def less_equal(x1: Any, x2: Any, /) -> Tensor:
 
 
 def greater(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 > x2 element by element, as bools; broadcast.
+    """Return x1 > x2 element by element, as bools; False beside nan.
+
+    Shapes broadcast, dtypes may differ. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> greater(Tensor([1, 3]), 2)
     Tensor([False,  True])
@@ -90,7 +100,9 @@ def greater(x1: Any, x2: Any, /) -> Tensor:
 
 
 def greater_equal(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 >= x2 element by element, as bools; broadcast.
+    """Return x1 >= x2 element by element, as bools; False beside nan.
+
+    Shapes broadcast, dtypes may differ. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> greater_equal(Tensor([1, 2]), 2)
     Tensor([False,  True])
@@ -112,7 +124,8 @@ class IsClose(Function):
 def isclose(x1: Any, x2: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Return |x1 - x2| <= atol + rtol · |x2| element by element, as bools; broadcast.
 
-    Equal infinities are close; nan is close to nothing, to another nan only with equal_nan.
+    Equal infinities are close; nan is close to nothing, to another nan only with equal_nan. Raises ShapeError
+    for shapes that don't fit, DTypeError for text.
 
     >>> isclose(Tensor([1.0, 2.0]), Tensor([1.000001, 2.1]))
     Tensor([ True, False])
@@ -122,6 +135,8 @@ def isclose(x1: Any, x2: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_n
 
 def allclose(x1: Any, x2: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Return whether x1 and x2 are close everywhere (see isclose), as one Python bool; broadcast.
+
+    Of nothing, it is True. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> allclose(Tensor([1.0, 2.0]), Tensor([1.000001, 2.000001]))
     True

@@ -96,13 +96,17 @@ def conv2d(
     Returns
     -------
     Tensor (N, H', W', F) with H' = floor((H + top + bottom - (kh - 1) dilation - 1) / stride) + 1, float64
-    if either is, and float32 otherwise.
+    if an input is (or holds int32 or int64), and float32 otherwise.
 
     Raises
     ------
     ShapeError
         If the dimensions aren't four, the channels differ, groups doesn't divide them, or the filter is
         larger than the padded image.
+    ArgumentError
+        If strides, dilation or groups aren't positive whole numbers, or for a padding of another kind.
+    DTypeError
+        For text.
 
     Examples
     --------

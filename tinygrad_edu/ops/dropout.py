@@ -44,9 +44,10 @@ def dropout(
 ) -> Tensor:
     """Return x with each value set to 0 with probability ``rate`` and the rest scaled by 1 / (1 - rate).
 
-    So the expected values stay the same (Srivastava et al. 2014). It draws from ``generator``, by default
-    the one that ``te.seed`` resets. ``noise_shape`` is the mask's shape, as in Keras: along an axis of 1
-    all values are dropped or kept together, and None stands for x's own side.
+    So the expected values stay the same (Srivastava et al. 2014). Shape and dtype are x's; whole numbers
+    become floats. It draws from ``generator``, by default the one that ``te.seed`` resets. ``noise_shape`` is
+    the mask's shape, as in Keras: along an axis of 1 all values are dropped or kept together, and None stands
+    for x's own side.
 
     Raises ArgumentError for a rate outside 0 ≤ rate < 1, ShapeError for a noise_shape that doesn't fit.
 

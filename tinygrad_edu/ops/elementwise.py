@@ -48,6 +48,8 @@ class Exp(Function):
 def exp(x: Any, /) -> Tensor:
     """Return e to the power of x; inf above about 88 in float32, 709 in float64.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> exp(Tensor([0.0, 1.0]))
     Tensor([1.       , 2.71828])
     """
@@ -73,6 +75,8 @@ class Exp2(Function):
 def exp2(x: Any, /) -> Tensor:
     """Return 2 to the power of x; inf from 128 in float32, 1024 in float64.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> exp2(Tensor([3.0, -1.0]))
     Tensor([8. , 0.5])
     """
@@ -96,7 +100,7 @@ class Expm1(Function):
 
 
 def expm1(x: Any, /) -> Tensor:
-    """Return e^x - 1 without the rounding that the difference would bring near 0.
+    """Return e^x - 1, exact near 0 where e^x rounds to 1; shape, dtype and what it raises are as for exp.
 
     >>> expm1(Tensor([0.0, 1e-10]))
     Tensor([0.e+00, 1.e-10])
@@ -123,6 +127,8 @@ class Log(Function):
 def log(x: Any, /) -> Tensor:
     """Return the natural logarithm; -inf at 0, nan below.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> log(Tensor([1.0, 10.0]))
     Tensor([0.       , 2.30259])
     """
@@ -146,7 +152,7 @@ class Log1p(Function):
 
 
 def log1p(x: Any, /) -> Tensor:
-    """Return ln(1 + x) without the rounding that the sum would bring near 0.
+    """Return ln(1 + x), exact near 0 where 1 + x rounds to 1; shape, dtype and what it raises: as for log.
 
     >>> log1p(Tensor([0.0, 1e-10]))
     Tensor([0.e+00, 1.e-10])
@@ -171,7 +177,7 @@ class Log2(Function):
 
 
 def log2(x: Any, /) -> Tensor:
-    """Return the logarithm to the base 2; -inf at 0, nan below.
+    """Return the logarithm to the base 2; shape, dtype, borders and what it raises are as for log.
 
     >>> log2(Tensor([8.0, 0.5]))
     Tensor([ 3., -1.])
@@ -196,7 +202,7 @@ class Log10(Function):
 
 
 def log10(x: Any, /) -> Tensor:
-    """Return the logarithm to the base 10; -inf at 0, nan below.
+    """Return the logarithm to the base 10; shape, dtype, borders and what it raises are as for log.
 
     >>> log10(Tensor([1.0, 0.1]))
     Tensor([ 0., -1.])
@@ -224,7 +230,10 @@ class LogAddExp(Binary):
 
 
 def logaddexp(x1: Any, x2: Any, /) -> Tensor:
-    """Return ln(e^x1 + e^x2), broadcast, without overflow; two of -inf, which is ln 0, give -inf.
+    """Return ln(e^x1 + e^x2) without overflow; two of -inf, which is ln 0, give -inf.
+
+    Shapes broadcast, dtypes promote, and int64 becomes float64. Raises ShapeError for shapes that don't fit,
+    DTypeError for text.
 
     >>> logaddexp(Tensor(1000.0), 1000.0)
     Tensor(1000.693)
@@ -251,7 +260,8 @@ class Sqrt(Function):
 def sqrt(x: Any, /) -> Tensor:
     """Return the square root; nan below 0. At 0 the gradient is infinite, and so nan where g is 0.
 
-    So mask before the root, sqrt(where(x > 0, x, 1)), and not only after it.
+    So mask before the root, sqrt(where(x > 0, x, 1)), and not only after it. x keeps its shape, and floats
+    their dtype; int64 becomes float64. Raises DTypeError for text.
 
     >>> sqrt(Tensor([4.0, 9.0]))
     Tensor([2., 3.])
@@ -278,6 +288,8 @@ class Rsqrt(Function):
 def rsqrt(x: Any, /) -> Tensor:
     """Return 1 / √x; inf at 0 (its gradient -inf), nan below.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> rsqrt(Tensor([4.0, 0.25]))
     Tensor([0.5, 2. ])
     """
@@ -303,6 +315,8 @@ class Cbrt(Function):
 def cbrt(x: Any, /) -> Tensor:
     """Return the cube root, which has the sign of x; at 0 its gradient is infinite.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> cbrt(Tensor([8.0, -1.0]))
     Tensor([ 2., -1.])
     """
@@ -322,12 +336,21 @@ class Hypot(Binary):
 
     @staticmethod
     def backward(g: Any, x1: Any, x2: Any, out: Any, needs: tuple[bool, ...]) -> Any:
-        y = ops.where(out == 0, 1.0, out)
-        return g * (x1 / y) if needs[0] else None, g * (x2 / y) if needs[1] else None
+        corner = ops.equal(out, 0)
+        y = ops.where(corner, 1.0, out)
+        return tuple(
+            [
+                g * ops.where(corner, 0.0, x / y) if need else None
+                for x, need in zip((x1, x2), needs, strict=True)
+            ]
+        )
 
 
 def hypot(x1: Any, x2: Any, /) -> Tensor:
-    """Return √(x1² + x2²), broadcast, without overflow of the squares; at (0, 0) the gradient is 0.
+    """Return √(x1² + x2²) without overflow of the squares; at (0, 0) the gradient is 0.
+
+    Shapes broadcast, dtypes promote, and int64 becomes float64. Raises ShapeError for shapes that don't fit,
+    DTypeError for text.
 
     >>> hypot(Tensor([3.0, 1e30]), Tensor([4.0, 0.0]))
     Tensor([5.e+00, 1.e+30])
@@ -352,7 +375,9 @@ class Reciprocal(Function):
 
 
 def reciprocal(x: Any, /) -> Tensor:
-    """Return 1 / x; whole numbers give float64, and 0 gives inf of its sign.
+    """Return 1 / x; 0 gives inf of its sign.
+
+    x keeps its shape, and floats their dtype; all else gives float64. Raises DTypeError for text.
 
     >>> reciprocal(Tensor([2.0, -4.0]))
     Tensor([ 0.5 , -0.25])
@@ -379,7 +404,8 @@ class AsType(Function):
 def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
     """Return x, of any shape, converted to a dtype in memory of its own; from floats to ints the graph ends.
 
-    ``copy=False`` gives a tensor of that dtype back as it is. Raises ArgumentError for a device but "cpu".
+    ``copy=False`` gives a tensor of that dtype back as it is. Raises ArgumentError for a device but "cpu",
+    DTypeError for an unknown dtype.
 
     >>> astype(Tensor([1.0, 2.0]), "float64")
     Tensor([1., 2.], dtype=float64)

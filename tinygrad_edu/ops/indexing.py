@@ -205,10 +205,12 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
 
 
 def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
-    """Return for each place the element of x that ``indices`` names along the axis there.
+    """Return for each place the element of x that ``indices`` names along the axis there, in x's dtype.
 
     ``indices`` are whole numbers, with as many dimensions as x, and of any length along the axis; the other
-    axes broadcast against x's. So it undoes argsort and argmax. Raises ShapeError or IndexingError.
+    axes broadcast against x's. So it undoes argsort and argmax. Raises ShapeError for other dimensions,
+    ArgumentError for an axis that x doesn't have, IndexingError for indices out of range, floats, or other
+    axes that don't broadcast.
 
     >>> x = Tensor([[3.0, 1.0, 2.0]])
     >>> take_along_axis(x, [[1, 2, 0]])
@@ -226,7 +228,7 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
 
 
 def diagonal(x: Any, /, *, offset: int = 0) -> Tensor:
-    """Return the diagonals of the matrices in the last two axes, (…, m, n) to (…, length).
+    """Return the diagonals of the matrices in the last two axes, (…, m, n) to (…, length), in x's dtype.
 
     A positive offset goes above the main diagonal, a negative one below. Raises ShapeError if x has fewer
     than two dimensions.
@@ -242,7 +244,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Tensor:
 def diag(x: Any, /, k: int = 0) -> Tensor:
     """Return a vector as the k-th diagonal of a square matrix of zeros, or the k-th diagonal of a matrix.
 
-    Raises ShapeError unless x has one dimension or two.
+    (n,) gives (n + |k|, n + |k|); the dtype stays. Raises ShapeError unless x has one dimension or two.
 
     >>> diag(Tensor([1.0, 2.0]))
     Tensor([[1., 0.],
@@ -307,8 +309,9 @@ class OneHot(Function):
 def one_hot(x: Any, /, num_classes: int, *, axis: int = -1, dtype: DTypeLike = np.float32) -> Tensor:
     """Return vectors with a single 1, at the place that a label names, along a new axis of num_classes.
 
-    x holds whole numbers from 0 to num_classes - 1, in any shape. Raises DTypeError for other labels,
-    DataError for one out of range.
+    x holds whole numbers from 0 to num_classes - 1, in any shape: (…) gives (…, num_classes), float32 unless
+    ``dtype`` says otherwise. Raises DTypeError for other labels, DataError for one out of range,
+    ArgumentError for negative num_classes, ShapeError for an axis that the result doesn't have.
 
     >>> one_hot(Tensor([0, 2]), 3)
     Tensor([[1., 0., 0.],

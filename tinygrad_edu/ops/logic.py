@@ -59,7 +59,9 @@ _BitwiseXor = _operation("bitwise_xor", r"\oplus", np.bitwise_xor, "Keeps the bi
 
 
 def logical_and(x1: Any, x2: Any, /) -> Tensor:
-    """Return whether x1 and x2 are both true (not 0), as bools; broadcast.
+    """Return whether x1 and x2 are both true (not 0), as bools.
+
+    Shapes broadcast; raises ShapeError for those that don't fit.
 
     >>> logical_and(Tensor([True, True, False]), Tensor([True, False, False]))
     Tensor([ True, False, False])
@@ -68,7 +70,9 @@ def logical_and(x1: Any, x2: Any, /) -> Tensor:
 
 
 def logical_or(x1: Any, x2: Any, /) -> Tensor:
-    """Return whether x1 or x2 or both are true (not 0), as bools; broadcast.
+    """Return whether x1 or x2 or both are true (not 0), as bools.
+
+    Shapes broadcast; raises ShapeError for those that don't fit.
 
     >>> logical_or(Tensor([True, True, False]), Tensor([True, False, False]))
     Tensor([ True,  True, False])
@@ -77,7 +81,9 @@ def logical_or(x1: Any, x2: Any, /) -> Tensor:
 
 
 def logical_xor(x1: Any, x2: Any, /) -> Tensor:
-    """Return whether just one of x1 and x2 is true (not 0), as bools; broadcast.
+    """Return whether just one of x1 and x2 is true (not 0), as bools.
+
+    Shapes broadcast; raises ShapeError for those that don't fit.
 
     >>> logical_xor(Tensor([True, True, False]), Tensor([True, False, False]))
     Tensor([False,  True, False])
@@ -97,7 +103,7 @@ class LogicalNot(Function):
 
 
 def logical_not(x: Any, /) -> Tensor:
-    """Return True where x is 0 or False.
+    """Return True where x is 0 or False, as bools of x's shape. Raises DTypeError for text.
 
     >>> logical_not(Tensor([True, False]))
     Tensor([False,  True])
@@ -106,7 +112,9 @@ def logical_not(x: Any, /) -> Tensor:
 
 
 def bitwise_and(x1: Any, x2: Any, /) -> Tensor:
-    """Return the bits that both x1 and x2 have, broadcast. Raises DTypeError for floats.
+    """Return the bits that both x1 and x2 have.
+
+    Shapes broadcast, dtypes promote. Raises DTypeError for floats, ShapeError for shapes that don't fit.
 
     >>> bitwise_and(Tensor([0b1100, 0b1010]), 0b0110)
     Tensor([4, 2])
@@ -115,7 +123,9 @@ def bitwise_and(x1: Any, x2: Any, /) -> Tensor:
 
 
 def bitwise_or(x1: Any, x2: Any, /) -> Tensor:
-    """Return the bits that x1 or x2 or both have, broadcast. Raises DTypeError for floats.
+    """Return the bits that x1 or x2 or both have.
+
+    Shapes broadcast, dtypes promote. Raises DTypeError for floats, ShapeError for shapes that don't fit.
 
     >>> bitwise_or(Tensor([0b1100, 0b1010]), 0b0110)
     Tensor([14, 14])
@@ -124,7 +134,9 @@ def bitwise_or(x1: Any, x2: Any, /) -> Tensor:
 
 
 def bitwise_xor(x1: Any, x2: Any, /) -> Tensor:
-    """Return the bits that just one of x1 and x2 has, broadcast. Raises DTypeError for floats.
+    """Return the bits that just one of x1 and x2 has.
+
+    Shapes broadcast, dtypes promote. Raises DTypeError for floats, ShapeError for shapes that don't fit.
 
     >>> bitwise_xor(Tensor([0b1100, 0b1010]), 0b0110)
     Tensor([10, 12])
@@ -145,7 +157,9 @@ class BitwiseInvert(Function):
 
 
 def bitwise_invert(x: Any, /) -> Tensor:
-    """Return x with every bit turned around: -x - 1 if it is signed. Raises DTypeError for floats.
+    """Return x with every bit turned around, of x's shape and dtype: -x - 1 if it is signed.
+
+    Raises DTypeError for floats.
 
     >>> bitwise_invert(Tensor([0, 5])), bitwise_invert(Tensor([True, False]))
     (Tensor([-1, -6]), Tensor([False,  True]))
@@ -166,9 +180,10 @@ class BitwiseLeftShift(Function):
 
 
 def bitwise_left_shift(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 with its bits moved up by x2 places, broadcast.
+    """Return x1 with its bits moved up by x2 places; those that leave its width are lost.
 
-    Raises DTypeError for floats and ArgumentError for a negative x2.
+    Shapes broadcast, dtypes promote. Raises DTypeError for floats, ArgumentError for a negative x2,
+    ShapeError for shapes that don't fit.
 
     >>> bitwise_left_shift(Tensor([1, 5]), 2)
     Tensor([ 4, 20])
@@ -189,9 +204,10 @@ class BitwiseRightShift(Function):
 
 
 def bitwise_right_shift(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 with its bits moved down by x2 places, so rounded down to -inf; broadcast.
+    """Return x1 with its bits moved down by x2 places, so rounded down to -inf.
 
-    Raises DTypeError for floats and ArgumentError for a negative x2.
+    Shapes broadcast, dtypes promote. Raises DTypeError for floats, ArgumentError for a negative x2,
+    ShapeError for shapes that don't fit.
 
     >>> bitwise_right_shift(Tensor([20, -5]), 2)
     Tensor([ 5, -2])

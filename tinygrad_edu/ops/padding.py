@@ -109,10 +109,11 @@ def _pairs(name: str, values: Any, ndim: int) -> Any:
 
 
 def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
-    """Return x with each of its elements (or slices along an axis) several times in a row.
+    """Return x with each of its elements (or slices along an axis) several times in a row, in x's dtype.
 
-    ``repeats`` is one count for all, or one for each. ``axis=None`` flattens x first. Raises DTypeError for
-    counts that aren't whole numbers, ShapeError for a wrong number of them, ArgumentError if one is negative.
+    ``repeats`` is one count for all, or one for each: (m, n) becomes (m, sum of counts) along axis 1.
+    ``axis=None`` flattens x first. Raises DTypeError for counts that aren't whole numbers, ShapeError for a
+    wrong number of them, ArgumentError if one is negative.
 
     >>> repeat(Tensor([[1.0, 2.0]]), [1, 2], axis=1)
     Tensor([[1., 2., 2.]])
@@ -134,7 +135,8 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
 def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
     """Return copies of x laid side by side: axis i of the result is repetitions[i] times as long.
 
-    The shorter of x's shape and ``repetitions`` gets ones in front. Raises ShapeError for a negative number.
+    The shorter of x's shape and ``repetitions`` gets ones in front; the dtype stays. Raises ShapeError for a
+    negative number.
 
     >>> tile(Tensor([1.0, 2.0]), (2, 2))
     Tensor([[1., 2., 1., 2.],

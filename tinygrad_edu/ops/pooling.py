@@ -87,9 +87,10 @@ def max_pool2d(
 ) -> Tensor:
     """Return the largest value of each window of images (N, H, W, C): (N, H', W', C).
 
-    ``strides`` defaults to ``pool_size``; ``padding`` is as in :func:`conv2d`, and padded cells never win.
-    A nan in a window comes out as nan; the first of equals gets the gradient. Floats keep their dtype, whole
-    numbers become floats. Raises ShapeError if the window is larger than the padded image.
+    ``strides`` defaults to ``pool_size``; ``padding`` is as in :func:`conv2d`, and padded cells never win. A
+    nan in a window comes out as nan; the first of equals gets the gradient. float32 and float64 stay, whole
+    numbers become one of them. Raises ShapeError if x isn't of four dimensions, or the window larger than the
+    padded image, ArgumentError for sizes that aren't positive whole numbers.
 
     >>> max_pool2d(Tensor([[[[1.0], [2.0]], [[4.0], [3.0]]]])).data.ravel()
     array([4.], dtype=float32)

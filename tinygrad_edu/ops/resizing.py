@@ -22,8 +22,9 @@ def resize2d(x: Any, /, size: int | Pair, *, interpolation: str = "bilinear") ->
 
     "nearest" copies the nearest pixel. "bilinear" blends, down and across, the two that a new centre lies
     between: as ``tf.image.resize``, so without smoothing first where the image shrinks, which leaves pixels
-    out. Floats keep their dtype; whole numbers stay whole with "nearest" alone. Raises ShapeError for other
-    dimensions or images without a pixel, ArgumentError for an unknown interpolation.
+    out. float32 and float64 stay; whole numbers stay whole with "nearest" alone. Raises ShapeError for other
+    dimensions or images without a pixel, ArgumentError for an unknown interpolation or a size that isn't of
+    positive whole numbers.
 
     >>> resize2d([[[[0.0], [4.0]]]], (1, 4)).ravel()
     array([0., 1., 3., 4.], dtype=float32)

@@ -43,7 +43,9 @@ class Ceil(Function):
 
 
 def ceil(x: Any, /) -> Tensor:
-    """Return the smallest whole number that isn't less than x, in x's dtype; never requires a gradient.
+    """Return the smallest whole number that isn't less than x, of x's shape and dtype; without a gradient.
+
+    Whole numbers and bools stay as they are. Raises DTypeError for a list that isn't of numbers.
 
     >>> ceil(Tensor([-1.5, 0.2, 2.0]))
     Tensor([-1.,  1.,  2.])
@@ -63,7 +65,9 @@ class Floor(Function):
 
 
 def floor(x: Any, /) -> Tensor:
-    """Return the largest whole number that isn't greater than x, in x's dtype; never requires a gradient.
+    """Return the largest whole number that isn't greater than x, of x's shape and dtype; without a gradient.
+
+    Whole numbers and bools stay as they are. Raises DTypeError for a list that isn't of numbers.
 
     >>> floor(Tensor([-1.5, 0.2, 2.0]))
     Tensor([-2.,  0.,  2.])
@@ -83,7 +87,9 @@ class Trunc(Function):
 
 
 def trunc(x: Any, /) -> Tensor:
-    """Return x without its fraction, so rounded towards 0, in x's dtype; never requires a gradient.
+    """Return x without its fraction, so rounded towards 0, of x's shape and dtype; without a gradient.
+
+    Whole numbers and bools stay as they are. Raises DTypeError for a list that isn't of numbers.
 
     >>> trunc(Tensor([-1.5, 0.2, 2.0]))
     Tensor([-1.,  0.,  2.])
@@ -103,7 +109,9 @@ class Round(Function):
 
 
 def round(x: Any, /) -> Tensor:
-    """Return the nearest whole number in x's dtype, the even one of two; never requires a gradient.
+    """Return the nearest whole number, of two the even one, of x's shape and dtype; without a gradient.
+
+    Whole numbers and bools stay as they are. Raises DTypeError for a list that isn't of numbers.
 
     >>> round(Tensor([0.5, 1.5, 2.5, -1.7]))
     Tensor([ 0.,  2.,  2., -2.])
@@ -123,7 +131,9 @@ class Sign(Function):
 
 
 def sign(x: Any, /) -> Tensor:
-    """Return -1, 0 or 1 by the sign of x, in x's dtype; never requires a gradient.
+    """Return -1, 0 or 1 by the sign of x, of x's shape and dtype; never requires a gradient.
+
+    That of nan is nan. Raises DTypeError for text, and bools, which have no sign.
 
     >>> sign(Tensor([-3.0, 0.0, 2.0]))
     Tensor([-1.,  0.,  1.])
@@ -143,7 +153,9 @@ class SignBit(Function):
 
 
 def signbit(x: Any, /) -> Tensor:
-    """Return whether the sign is negative, as bools; that of -0.0 is.
+    """Return whether the sign is negative, as bools of x's shape; that of -0.0 is.
+
+    Raises DTypeError for text.
 
     >>> signbit(Tensor([-3.0, -0.0, 0.0]))
     Tensor([ True,  True, False])
@@ -168,7 +180,10 @@ class CopySign(Binary):
 
 
 def copysign(x1: Any, x2: Any, /) -> Tensor:
-    """Return |x1| with the sign of x2, broadcast; that of -0.0 counts as negative. x2 gets no gradient.
+    """Return |x1| with the sign of x2; that of -0.0 counts as negative. x2 gets no gradient.
+
+    Shapes broadcast, dtypes promote, and int64 becomes float64. Raises ShapeError for shapes that don't fit,
+    DTypeError for text.
 
     >>> copysign(Tensor([1.0, -2.0]), Tensor([-0.0, 5.0]))
     Tensor([-1.,  2.])
@@ -188,7 +203,10 @@ class NextAfter(Binary):
 
 
 def nextafter(x1: Any, x2: Any, /) -> Tensor:
-    """Return the float next to x1 on the way to x2 (x2 itself if equal), broadcast; without a gradient.
+    """Return the float next to x1 on the way to x2 (x2 itself if equal); without a gradient.
+
+    Shapes broadcast, dtypes promote, and int64 becomes float64. Raises ShapeError for shapes that don't fit,
+    DTypeError for text.
 
     >>> nextafter(Tensor([1.0]), 2.0) - 1.0
     Tensor([1.1920929e-07])
@@ -208,7 +226,9 @@ class IsNaN(Function):
 
 
 def isnan(x: Any, /) -> Tensor:
-    """Return whether x is nan, as bools.
+    """Return whether x is nan.
+
+    The bools have x's shape; of whole numbers none is. Raises DTypeError for text.
 
     >>> isnan(Tensor([1.0, float("nan"), float("inf")]))
     Tensor([False,  True, False])
@@ -228,7 +248,9 @@ class IsInf(Function):
 
 
 def isinf(x: Any, /) -> Tensor:
-    """Return whether x is inf or -inf, as bools.
+    """Return whether x is inf or -inf.
+
+    The bools have x's shape; of whole numbers none is. Raises DTypeError for text.
 
     >>> isinf(Tensor([1.0, float("nan"), float("inf")]))
     Tensor([False, False,  True])
@@ -248,7 +270,9 @@ class IsFinite(Function):
 
 
 def isfinite(x: Any, /) -> Tensor:
-    """Return whether x is neither nan nor infinite, as bools.
+    """Return whether x is neither nan nor infinite.
+
+    The bools have x's shape; whole numbers all are. Raises DTypeError for text.
 
     >>> isfinite(Tensor([1.0, float("nan"), float("inf")]))
     Tensor([ True, False, False])
@@ -275,9 +299,10 @@ class NanToNum(Function):
 def nan_to_num(
     x: Any, /, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
-    """Return x with numbers in place of nan, inf and -inf, in x's dtype; gradient 0 where it was replaced.
+    """Return x with numbers in place of nan, inf and -inf; gradient 0 where it was replaced.
 
-    None stands for the largest finite number of the dtype, and for its negative.
+    The result has x's shape and dtype. None stands for the largest finite number of the dtype, and for its
+    negative. Raises DTypeError for a replacement that isn't a number.
 
     >>> nan_to_num(Tensor([1.0, float("nan"), float("-inf")]), neginf=-9.0)
     Tensor([ 1.,  0., -9.])

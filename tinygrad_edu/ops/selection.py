@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
+from .. import kernels, ops
 from ..errors import ArgumentError
 from ..function import Function
 from ..tensor import Tensor
@@ -24,7 +24,7 @@ class Where(Function):
 
     @staticmethod
     def forward(condition: Any, x1: Any, x2: Any) -> Any:
-        return np.where(condition, x1, x2)
+        return kernels.where(condition, x1, x2)
 
     @staticmethod
     def backward(g: Any, condition: Any, needs: tuple[bool, ...]) -> Any:
@@ -37,7 +37,10 @@ class Where(Function):
 
 
 def where(condition: Any, x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 where the condition (bool) holds, else x2; all three broadcast.
+    """Return x1 where the condition (bools, or numbers that aren't 0) holds, else x2.
+
+    All three shapes broadcast; the dtypes of x1 and x2 promote, whichever is picked. Raises ShapeError for
+    shapes that don't fit, DTypeError for a tensor beside text.
 
     >>> where(Tensor([True, False]), Tensor([1.0, 2.0]), 0.0)
     Tensor([1., 0.])
@@ -59,11 +62,13 @@ class Maximum(Binary):
     @staticmethod
     def backward(g: Any, x1: Any, x2: Any) -> Any:
         a, b = _values(x1), _values(x2)
-        return _share(g, np.where(a == b, 0.5, (a > b) | np.isnan(a)))
+        return _share(g, (a > b) | np.isnan(a), a == b)
 
 
 def maximum(x1: Any, x2: Any, /) -> Tensor:
-    """Return the larger of x1 and x2, broadcast; nan if either is. Equal values share the gradient.
+    """Return the larger of x1 and x2; nan if either is. Equal values share the gradient.
+
+    Shapes broadcast, dtypes promote. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> maximum(Tensor([1.0, 5.0]), 3.0)
     Tensor([3., 5.])
@@ -85,11 +90,13 @@ class Minimum(Binary):
     @staticmethod
     def backward(g: Any, x1: Any, x2: Any) -> Any:
         a, b = _values(x1), _values(x2)
-        return _share(g, np.where(a == b, 0.5, (a < b) | np.isnan(a)))
+        return _share(g, (a < b) | np.isnan(a), a == b)
 
 
 def minimum(x1: Any, x2: Any, /) -> Tensor:
-    """Return the smaller of x1 and x2, broadcast; nan if either is. Equal values share the gradient.
+    """Return the smaller of x1 and x2; nan if either is. Equal values share the gradient.
+
+    Shapes broadcast, dtypes promote. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> minimum(Tensor([1.0, 5.0]), 3.0)
     Tensor([1., 3.])
@@ -97,10 +104,10 @@ def minimum(x1: Any, x2: Any, /) -> Tensor:
     return Minimum.apply(x1, x2)
 
 
-def _share(g: Any, taken: Any) -> tuple[Any, Any]:
-    """Split g between x1 and x2, given where x1 was taken (0.5 where they were equal)."""
-    taken = taken.astype(g.dtype)
-    return g * taken, g * (1 - taken)
+def _share(g: Any, first: Any, equal: Any) -> tuple[Any, Any]:
+    """Give g to x1 where it came first, to x2 elsewhere, and half to each where they were equal."""
+    g = ops.where(equal, g / 2, g)
+    return ops.where(first | equal, g, 0.0), ops.where(first & ~equal, 0.0, g)
 
 
 def _values(x: Any) -> Any:
@@ -133,20 +140,21 @@ class Clip(Binary):
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
     """Return x held between min and max: numbers, arrays or Tensors that broadcast, or None for no bound.
 
-    The gradient goes to x where it lies within (on a bound, too), and elsewhere to the bound that was taken,
-    if that is a Tensor. Raises ArgumentError if a min is greater than its max.
+    Dtypes promote, so float bounds make whole numbers floats. The gradient goes to x where it lies within (on
+    a bound, too), and elsewhere to the bound that was taken, if that is a Tensor. Raises ArgumentError if a
+    min is greater than its max, ShapeError for shapes that don't fit.
 
     >>> clip(Tensor([-2.0, 0.5, 3.0]), 0, 1)
     Tensor([0. , 0.5, 1. ])
     """
     if not any(isinstance(bound, Tensor | list | tuple) for bound in (min, max)):
         return Clip.apply(x, min=min, max=max)
-    _check_order(min, max)
+    _check_order(min, max, name="clip: ")
     if min is not None:  # "not at least" rather than "less", so that a bound of nan gives nan
         x = where(ops.logical_or(ops.greater_equal(x, min), ops.isnan(x)), x, min)
     return x if max is None else where(ops.logical_or(ops.less_equal(x, max), ops.isnan(x)), x, max)
 
 
-def _check_order(min: Any, max: Any) -> None:
+def _check_order(min: Any, max: Any, name: str = "") -> None:
     if min is not None and max is not None and np.any(_values(min) > _values(max)):
-        raise ArgumentError(f"clip: min={min} is greater than max={max}")
+        raise ArgumentError(f"{name}min={min} is greater than max={max}")

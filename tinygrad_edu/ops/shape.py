@@ -48,8 +48,8 @@ class Reshape(Function):
 def reshape(x: Any, /, shape: Ints, *, copy: bool | None = None) -> Tensor:
     """Return x in another shape of equal size, in row-major order; one length may be -1.
 
-    The result shares x's memory where it can. ``copy=True`` makes a copy in any case; ``copy=False`` raises
-    ArgumentError where one would be needed. Raises ShapeError if the sizes differ.
+    The dtype stays, and x's memory is shared where it can be. ``copy=True`` makes a copy in any case;
+    ``copy=False`` raises ArgumentError where one would be needed. Raises ShapeError if the sizes differ.
 
     >>> reshape(Tensor([1.0, 2.0, 3.0, 4.0]), (2, -1))
     Tensor([[1., 2.],
@@ -59,7 +59,7 @@ def reshape(x: Any, /, shape: Ints, *, copy: bool | None = None) -> Tensor:
 
 
 def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:
-    """Return x with a new axis of length 1 at a place of the result, or at several.
+    """Return x, in its dtype, with a new axis of length 1 at a place of the result, or at several.
 
     Raises ArgumentError for an axis that the result doesn't have, or twice.
 
@@ -75,7 +75,9 @@ def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:
 
 
 def squeeze(x: Any, /, axis: Ints) -> Tensor:
-    """Return x without the named axes. Raises ShapeError unless they have length 1.
+    """Return x, in its dtype, without the named axes.
+
+    Raises ShapeError for an axis longer than 1, ArgumentError for one that x doesn't have.
 
     >>> squeeze(Tensor([[1.0, 2.0]]), 0).shape
     (2,)
@@ -108,7 +110,7 @@ class PermuteDims(Function):
 def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
     """Return x with its axes in another order: axis i of the result is axis axes[i] of x.
 
-    Raises ShapeError if ``axes`` doesn't name each axis once.
+    (m, n) becomes (n, m) by (1, 0); the dtype stays. Raises ShapeError if ``axes`` doesn't name each once.
 
     >>> permute_dims(Tensor([[1.0, 2.0], [3.0, 4.0]]), (1, 0))
     Tensor([[1., 3.],
@@ -118,7 +120,7 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
 
 
 def matrix_transpose(x: Any, /) -> Tensor:
-    """Return x with its last two axes swapped. Raises ShapeError if it has fewer.
+    """Return x (…, m, n) with its last axes swapped, (…, n, m), in its dtype. Raises ShapeError for fewer.
 
     >>> matrix_transpose(Tensor([[[1.0, 2.0]]])).shape
     (1, 2, 1)
@@ -130,7 +132,7 @@ def matrix_transpose(x: Any, /) -> Tensor:
 
 
 def swapaxes(x: Any, axis1: int, axis2: int, /) -> Tensor:
-    """Return x with two of its axes swapped. Raises ArgumentError for an axis that x doesn't have.
+    """Return x, in its dtype, with two axes swapped. Raises ArgumentError for an axis that it doesn't have.
 
     >>> swapaxes(Tensor([[[1.0, 2.0]]]), 0, 2).shape
     (2, 1, 1)
@@ -142,7 +144,7 @@ def swapaxes(x: Any, axis1: int, axis2: int, /) -> Tensor:
 
 
 def moveaxis(x: Any, source: Ints, destination: Ints, /) -> Tensor:
-    """Return x with some axes moved to new places; the others keep their order.
+    """Return x with some axes moved to new places, in x's dtype; the others keep their order.
 
     Raises ArgumentError for an axis that x doesn't have, one named twice, or unequal numbers of them.
 
@@ -177,9 +179,9 @@ class BroadcastTo(Function):
 
 
 def broadcast_to(x: Any, /, shape: Ints) -> Tensor:
-    """Return x repeated along new axes and along those of length 1; it takes no memory of its own.
+    """Return x repeated along new axes and along those of length 1, in x's dtype.
 
-    Raises ShapeError if an axis of another length would have to change.
+    It takes no memory of its own. Raises ShapeError where an axis of another length would have to change.
 
     >>> broadcast_to(Tensor([1.0, 2.0]), (2, 2))
     Tensor([[1., 2.],
@@ -189,7 +191,9 @@ def broadcast_to(x: Any, /, shape: Ints) -> Tensor:
 
 
 def broadcast_shapes(*shapes: Ints) -> Shape:
-    """Return the shape that arrays of these shapes have together. Raises ShapeError if they don't fit.
+    """Return the shape that arrays of these shapes have together.
+
+    A shape is a tuple of whole numbers, or one number; of none it is (). Raises ShapeError if they don't fit.
 
     >>> broadcast_shapes((3, 1), (2,))
     (3, 2)
@@ -234,7 +238,7 @@ class Flip(Function):
 def flip(x: Any, /, *, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Return x with the order of its elements reversed along an axis, several, or all.
 
-    Raises ShapeError for an axis that x doesn't have.
+    Its shape and dtype stay. Raises ShapeError for an axis that x doesn't have, or one named twice.
 
     >>> flip(Tensor([1.0, 2.0, 3.0]))
     Tensor([3., 2., 1.])
@@ -265,8 +269,8 @@ class Roll(Function):
 def roll(x: Any, /, shift: Ints, *, axis: Ints | None = None) -> Tensor:
     """Return x shifted in a circle along an axis, or several, each by its own shift or all by one.
 
-    ``axis=None`` shifts x as if it were flat. Raises DTypeError for a shift that isn't a whole number,
-    ShapeError for an axis that x doesn't have, or if shifts and axes are unequal in number.
+    Its shape and dtype stay. ``axis=None`` shifts x as if flat. Raises DTypeError for a shift that isn't a
+    whole number, ShapeError for an axis that x doesn't have, or if shifts and axes are unequal in number.
 
     >>> roll(Tensor([1.0, 2.0, 3.0]), 1)
     Tensor([3., 1., 2.])
@@ -294,7 +298,8 @@ class Concat(Function):
 def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
     """Return the tensors joined along an existing axis; None flattens them first.
 
-    Dtypes promote as in NumPy. Raises ShapeError unless all other axes are of equal length.
+    (m, k) and (n, k) make (m + n, k); dtypes promote as in NumPy. Raises ShapeError for tensors whose other
+    axes differ in length, for none of them, or for an axis that they don't have.
 
     >>> concat([Tensor([1.0, 2.0]), Tensor([3.0])])
     Tensor([1., 2., 3.])
@@ -326,7 +331,8 @@ class Split(Function):
 def split(x: Any, /, indices_or_sections: Ints, axis: int = 0) -> tuple[Tensor, ...]:
     """Return x cut along an axis: into so many equal parts, or before each of the given indices.
 
-    Raises ShapeError if it can't be cut into equal parts, ArgumentError if there would be none.
+    2 cuts the shape (4, k) into two (2, k), [1] into (1, k) and (3, k); the dtype stays. Raises ShapeError if
+    x can't be cut equally or hasn't the axis, ArgumentError if there would be no parts.
 
     >>> split(Tensor([1.0, 2.0, 3.0]), [1])
     (Tensor([1.]), Tensor([2., 3.]))
@@ -351,7 +357,9 @@ class Stack(Function):
 
 
 def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
-    """Return tensors joined along a new axis. Raises ShapeError unless they have equal shapes.
+    """Return n tensors of equal shapes joined along a new axis of length n; dtypes promote.
+
+    Raises ShapeError for unequal shapes, for none, or for an axis that the result doesn't have.
 
     >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], axis=1)
     Tensor([[1., 3.],
@@ -378,7 +386,7 @@ class Unstack(Function):
 
 
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
-    """Return the slices of x along an axis, which they lack. Raises ShapeError if x hasn't that axis.
+    """Return the n slices (k,) of x (n, k) along an axis, in x's dtype. Raises ShapeError for no such axis.
 
     >>> unstack(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     (Tensor([1., 3.]), Tensor([2., 4.]))

@@ -46,6 +46,8 @@ class Sin(Function):
 def sin(x: Any, /) -> Tensor:
     """Return the sine of x in radians.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> sin(Tensor([0.0, 0.5]))
     Tensor([0.       , 0.47943])
     """
@@ -70,6 +72,8 @@ class Cos(Function):
 
 def cos(x: Any, /) -> Tensor:
     """Return the cosine of x in radians.
+
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
 
     >>> cos(Tensor([0.0, 0.5]))
     Tensor([1.       , 0.87758])
@@ -96,6 +100,8 @@ class Tan(Function):
 def tan(x: Any, /) -> Tensor:
     """Return the tangent of x in radians.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> tan(Tensor([0.0, 0.5]))
     Tensor([0.     , 0.54630])
     """
@@ -120,6 +126,8 @@ class Asin(Function):
 
 def asin(x: Any, /) -> Tensor:
     """Return the angle from -π/2 to π/2 whose sine is x; at ±1 the gradient is inf, and beyond all is nan.
+
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
 
     >>> asin(Tensor([0.0, 1.0]))
     Tensor([0.     , 1.57080])
@@ -146,6 +154,8 @@ class Acos(Function):
 def acos(x: Any, /) -> Tensor:
     """Return the angle from 0 to π whose cosine is x; at ±1 the gradient is -inf, and beyond all is nan.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> acos(Tensor([0.0, 1.0]))
     Tensor([1.57080, 0.     ])
     """
@@ -171,6 +181,8 @@ class Atan(Function):
 
 def atan(x: Any, /) -> Tensor:
     """Return the angle from -π/2 to π/2 whose tangent is x.
+
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
 
     >>> atan(Tensor([0.0, 1.0]))
     Tensor([0.     , 0.78540])
@@ -199,9 +211,11 @@ class Atan2(Binary):
 
 
 def atan2(x1: Any, x2: Any, /) -> Tensor:
-    """Return the angle from -π to π of the point with height x1 and abscissa x2, broadcast.
+    """Return the angle from -π to π of the point with height x1 and abscissa x2.
 
-    It jumps by 2π where x1 changes sign to the left of the origin; at (0, 0) the gradient is 0.
+    It jumps by 2π where x1 changes sign to the left of the origin; at (0, 0) the gradient is 0. Shapes
+    broadcast, dtypes promote, and int64 becomes float64. Raises ShapeError for shapes that don't fit,
+    DTypeError for text.
 
     >>> atan2(Tensor([1.0, -1.0]), Tensor([1.0, -1.0]))
     Tensor([ 0.78540, -2.35619])
@@ -228,6 +242,8 @@ class Sinh(Function):
 def sinh(x: Any, /) -> Tensor:
     """Return the hyperbolic sine; infinite beyond about ±89 in float32, ±710 in float64.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> sinh(Tensor([0.0, 1.0]))
     Tensor([0.     , 1.17520])
     """
@@ -253,6 +269,8 @@ class Cosh(Function):
 def cosh(x: Any, /) -> Tensor:
     """Return the hyperbolic cosine; inf beyond about ±89 in float32, ±710 in float64.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> cosh(Tensor([0.0, 1.0]))
     Tensor([1.     , 1.54308])
     """
@@ -276,7 +294,9 @@ class Tanh(Function):
 
 
 def tanh(x: Any, /) -> Tensor:
-    """Return the hyperbolic tangent.
+    """Return the hyperbolic tangent, from -1 to 1.
+
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
 
     >>> tanh(Tensor([0.0, 1.0]))
     Tensor([0.       , 0.76159])
@@ -302,6 +322,8 @@ class Asinh(Function):
 
 def asinh(x: Any, /) -> Tensor:
     """Return the inverse of the hyperbolic sine.
+
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
 
     >>> asinh(Tensor([0.0, -1e30]))
     Tensor([  0.     , -69.77070])
@@ -329,6 +351,8 @@ class Acosh(Function):
 def acosh(x: Any, /) -> Tensor:
     """Return the inverse of the hyperbolic cosine; at 1 the gradient is inf, below all is nan.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> acosh(Tensor([1.0, 2.0]))
     Tensor([0.     , 1.31696])
     """
@@ -353,6 +377,8 @@ class Atanh(Function):
 
 def atanh(x: Any, /) -> Tensor:
     """Return the inverse of the hyperbolic tangent; infinite at ±1, nan beyond.
+
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
 
     >>> atanh(Tensor([0.0, 0.5]))
     Tensor([0.     , 0.54931])

@@ -108,9 +108,9 @@ def gradcheck(
 def gradgradcheck(function: Callable[..., Any], inputs: Any, *, seed: int = 0, **options: Any) -> bool:
     """Check the gradient of the gradient: the rules, run on Tensors, against differences of gradients.
 
-    The function that is checked is "inputs and gradients of the outputs in, gradients of the inputs out".
-    A wrong first derivative can have a right second one, so run :func:`gradcheck` as well; parameters,
-    results and errors are the same.
+    The function that is checked is "inputs and gradients of the outputs in, gradients of the inputs out". A
+    wrong first derivative can have a right second one, so run :func:`gradcheck` as well; parameters, shapes
+    and dtypes (float64) are the same, and it raises the same errors.
 
     >>> import numpy as np, tinygrad_edu as te
     >>> gradgradcheck(te.sin, np.array([0.5, 1.0]))

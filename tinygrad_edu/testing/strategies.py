@@ -47,7 +47,9 @@ def _hypothesis() -> Any:
 def shapes(
     *, min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 4
 ) -> "SearchStrategy[Shape]":
-    """Draw shapes, those with a side of 0 or 1 included.
+    """Draw shapes, tuples of whole numbers, those with a side of 0 or 1 included.
+
+    Hypothesis raises InvalidArgument at the first draw if a min is greater than its max.
 
     >>> from hypothesis import find
     >>> find(shapes(), lambda shape: len(shape) == 2 and 0 not in shape)
@@ -62,6 +64,8 @@ def broadcastable_shapes(
     n: int = 2, *, min_dims: int = 0, max_dims: int = 3, min_side: int = 0, max_side: int = 4
 ) -> "SearchStrategy[tuple[Shape, ...]]":
     """Draw n shapes that broadcast together: some lack leading axes of the result, some have 1 there.
+
+    They come as a tuple of tuples of whole numbers. What it raises is as for :func:`shapes`.
 
     >>> from hypothesis import find
     >>> find(broadcastable_shapes(2), lambda s: s[0] != s[1])
@@ -83,6 +87,9 @@ def broadcastable_shapes(
 
 def axes(ndim: int, *, none: bool = True, several: bool = True) -> "SearchStrategy[Any]":
     """Draw an axis of a tensor with ``ndim`` dimensions: an int, also negative; None; a tuple of ints.
+
+    The ints are whole numbers from -ndim to ndim - 1, in a tuple none twice. Raises ArgumentError if there is
+    nothing to draw.
 
     >>> from hypothesis import find
     >>> find(axes(3), lambda axis: isinstance(axis, tuple) and len(axis) == 2)
@@ -111,7 +118,7 @@ def indices(shape: Sequence[int]) -> "SearchStrategy[Any]":
     """Draw anything that may stand in x[...] for an x of this shape.
 
     Ints, slices with steps of either sign, None, ``...``, integer arrays with repeats, boolean masks, of
-    which some stand together.
+    which some stand together. Raises hypothesis' InvalidArgument for a shape with a negative side.
 
     >>> from hypothesis import find
     >>> index = find(indices((3,)), lambda index: isinstance(index, np.ndarray) and index.dtype == bool)
@@ -228,7 +235,10 @@ def arrays(
 
 
 def tensors(shape: Any = None, *, requires_grad: bool = True, **options: Any) -> "SearchStrategy[Tensor]":
-    """Draw Tensors; the parameters are those of :func:`arrays`.
+    """Draw Tensors, float64 and of any shape by default; the parameters are those of :func:`arrays`.
+
+    Raises what that does, and DTypeError for a dtype of whole numbers or bools unless
+    ``requires_grad=False``.
 
     >>> from hypothesis import find
     >>> find(tensors((2, 3), dtype="float32"), lambda t: True).dtype
@@ -238,10 +248,11 @@ def tensors(shape: Any = None, *, requires_grad: bool = True, **options: Any) ->
 
 
 def with_layout(x: Array, layout: str) -> Array:
-    """Return an array of equal values that lies otherwise in memory.
+    """Return an array of equal values, shape and dtype that lies otherwise in memory.
 
     "transposed": the first axis varies fastest; "strided": every second element of a longer array;
-    "reversed": negative strides; "offset": a part of a larger array.
+    "reversed": negative strides; "offset": a part of a larger array; "contiguous" as usual. Raises
+    ArgumentError for another word.
 
     >>> x = np.arange(6.0).reshape(2, 3)
     >>> with_layout(x, "reversed").strides, bool((with_layout(x, "reversed") == x).all())
