@@ -67,12 +67,12 @@ class detect_anomaly(Observer):
 
     def backward(self, node: Node, g: Any, gradients: tuple[Any, ...]) -> None:
         for name, dx in zip(input_names(node.fn, len(gradients)), gradients, strict=True):
-            for part in dx if isinstance(dx, tuple) else (dx,):
+            for part in dx.values() if isinstance(dx, dict) else (dx,):
                 if part is not None and self._is_bad(part):
                     named = [
-                        ("gradient of the result", part) for part in (g if isinstance(g, tuple) else (g,))
+                        ("gradient of the result", part) for part in (g.values() if isinstance(g, dict) else (g,))
                     ]
-                    named = [*[(n, u) for n, u in named if u is not None], *_saved(node)]
+                    named += _saved(node)
                     hint = _hint_backward(node.fn, g, part)
                     what = f"gradient of {name}"
                     self._raise(
@@ -174,7 +174,7 @@ def _hint(fn: type[Function], result: Any) -> str:
 
 def _hint_backward(fn: type[Function], g: Any, made: Any) -> str:
     array = _array(made)
-    if not isinstance(g, tuple) and g.shape == array.shape and not _array(g)[~np.isfinite(array)].any():
+    if not isinstance(g, dict) and g.shape == array.shape and not _array(g)[~np.isfinite(array)].any():
         return f"the gradient that arrives there is 0, and 0 times an infinite slope is nan. {_BRANCH}"
     return _BACKWARD.get(_ALIKE.get(fn.name, fn.name)) or _outgrown(made)
 

@@ -140,7 +140,7 @@ def gradient_of(x: Any, index: int | None, found: dict[int, tuple[Any, Any]]) ->
         return None
     g = found[id(x)][1]
     if index is not None:
-        g = g[index]
+        g = g.get(index)
     return g if g is None or isinstance(g, Tensor) else wrap(g, None)
 
 
@@ -214,8 +214,11 @@ def walk(
                 flowing[key] = g
                 waiting[x.order] = x
                 heappush(queue, -x.order)
+            elif isinstance(g, dict):  # of some of several results: in place, as there may be thousands
+                for index, part in g.items():
+                    before[index] = before[index] + part if index in before else part
             else:
-                flowing[key] = _add_parts(before, g) if isinstance(g, tuple) else before + g
+                flowing[key] = before + g
         elif key in found:
             found[key] = (x, found[key][1] + g)
         else:
@@ -273,13 +276,7 @@ def _is_shared(dx: Any, g: Any, kept: tuple[Any, ...], gradients: tuple[Any, ...
 
 
 def _copy(g: Any) -> Any:
-    if isinstance(g, tuple):
-        return tuple([None if part is None else part.copy() for part in g])
-    return g.copy()
-
-
-def _add_parts(a: tuple[Any, ...], b: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple([y if x is None else x if y is None else x + y for x, y in zip(a, b, strict=True)])
+    return {index: part.copy() for index, part in g.items()} if isinstance(g, dict) else g.copy()
 
 
 class Constant:

@@ -225,7 +225,8 @@ class Function:
         elif isinstance(error, IndexError) and not isinstance(error, ValueError):  # NumPy's AxisError is both
             kind = IndexingError
         else:  # an OverflowError is a number that the other input's dtype can't hold
-            kind = DTypeError if isinstance(error, TypeError | OverflowError) else ShapeError
+            wrong_kind = isinstance(error, TypeError | OverflowError | AttributeError)
+            kind = DTypeError if wrong_kind else ShapeError
         raise kind("\n".join(lines)) from None  # NumPy's own traceback tells no more
 
 
@@ -329,7 +330,7 @@ def _describe(x: Any) -> str:
 
 
 class Part(Function):
-    """One result of an operation that has several: the gradient of a tuple is a tuple."""
+    """One result of an operation that has several. Their gradients travel as a dict, by index."""
 
     name = "part"
     words = "Takes one of the results of an operation that returns several."
@@ -340,4 +341,4 @@ class Part(Function):
 
     @staticmethod
     def backward(g: Any, index: int, count: int) -> Any:
-        return (tuple([g if i == index else None for i in range(count)]),)
+        return ({index: g},)

@@ -62,13 +62,12 @@ def register(x: Tensor, function: Callable[[Tensor], Tensor | None]) -> Hook:
 
 
 def apply_hooks(hooks: list[Hook], g: Any, create_graph: bool) -> Any:
-    """Pass a complete gradient through hooks; ``g`` is a tuple where an operation has several results."""
+    """Pass a complete gradient through hooks; ``g`` is a dict where an operation has several results."""
     for hook in list(hooks):
         if hook.index is None:
             g = _call(hook, g, create_graph)
-        elif g[hook.index] is not None:
-            part = _call(hook, g[hook.index], create_graph)
-            g = (*g[: hook.index], part, *g[hook.index + 1 :])
+        elif hook.index in g:
+            g = {**g, hook.index: _call(hook, g[hook.index], create_graph)}
     return g
 
 

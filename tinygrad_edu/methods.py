@@ -113,9 +113,7 @@ class Methods:
 
     def swapaxes(self, axis1: int, axis2: int) -> "Tensor":
         """Exchange two axes."""
-        order = list(range(self.ndim))
-        order[axis1], order[axis2] = order[axis2], order[axis1]
-        return ops.permute_dims(self, order)
+        return ops.swapaxes(self, axis1, axis2)
 
     def squeeze(self, axis: int | Sequence[int] | None = None) -> "Tensor":
         """See :func:`tinygrad_edu.squeeze`; None leaves out every axis of length 1."""

@@ -22,10 +22,8 @@ def run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) ->
             f"{node.fn.name}{place(node)}: this graph has been walked already, and what its rules had saved "
             "was freed on the way. Compute the loss again, or keep the graph with retain_graph=True"
         )
-    if isinstance(node.shape, tuple) and isinstance(g, tuple):  # several results: fill what nobody used
-        g = tuple(
-            [np.zeros(s, node.dtype) if part is None else part for part, s in zip(g, node.shape, strict=True)]
-        )
+    if isinstance(g, dict):  # several results: fill what nobody used
+        g = tuple([g[i] if i in g else np.zeros(s, node.dtype) for i, s in enumerate(node.shape)])
     args: list[Any] = []
     for kind, key in node.fn._plan:
         if kind == "input":
@@ -118,7 +116,7 @@ def _default(node: Node, name: str) -> Any:
 
 def _checked(node: Node, index: int, x: Any, dx: Any) -> Any:
     """See that a rule returned a gradient of its input's shape, and give it the input's dtype."""
-    if isinstance(dx, tuple):  # of an operation with several results: each part was checked on its way here
+    if isinstance(dx, dict):  # of an operation with several results: each part was checked on its way here
         return dx
     if not isinstance(dx, Tensor | np.ndarray):
         dx = np.asarray(dx)

@@ -157,6 +157,8 @@ def solve(x1: Array, x2: Array) -> Array:
 
 
 def solve_terms(x1: Array, x2: Array) -> Array:
+    if x2.ndim == 1:  # which is one vector for all matrices, not one row of vectors
+        return solve_terms(x1, x2[:, None])[..., 0]
     return matmul(np.abs(inverse(x1)), matmul(np.abs(x1), np.abs(solve(x1, x2))) + np.abs(x2))
 
 
@@ -187,6 +189,12 @@ def matrix_power(x: Array, n: int) -> Array:
     for _ in range(abs(n)):
         y = y @ (x if n > 0 else inverse(x))
     return np.broadcast_to(y, x.shape)
+
+
+def power_terms(x: Array, n: int) -> Array:
+    """The sizes of all products that are added up, of inverses too, whose own rounding grows with them."""
+    y = np.abs(x) if n > 0 else inverse_terms(x)
+    return abs(n) * matrix_power(y, abs(n))
 
 
 # -- matrices of any shape ---------------------------------------------------------------------------------
@@ -295,7 +303,8 @@ ROWS: dict[str, Row] = PRODUCTS | {
     "solve": Row(system_cases, solve, "regular matrices", terms=solve_terms),
     "solve_triangular": Row(triangular_cases, solve_triangular, "regular matrices", terms=triangular_terms),
     "det": Row(square_cases, det, terms=det_terms),
-    "cofactor": Row(square_cases, cofactor, terms=cofactor_terms),
+    # It comes from the SVD, whose rounding is of the size of the largest element.
+    "cofactor": Row(square_cases, cofactor, terms=cofactor_terms, slope_atol=1e-9),
     "slogdet": Row(
         square_cases,
         slogdet,
@@ -308,6 +317,7 @@ ROWS: dict[str, Row] = PRODUCTS | {
         matrix_power,
         "regular matrices",
         function=ops.matrix_power,
+        terms=power_terms,
     ),
     "pinv": Row(matrix_cases, pinv, "matrices of full rank", "where the rank changes", terms=pinv_terms),
     "matrix_rank": Row(rank_cases, matrix_rank, keeps_dtype=False),

@@ -45,6 +45,7 @@ class Row:
     keeps_dtype: bool = True
     rtol: float = 1e-11  # of the value against the reference, in float64
     slope_rtol: float = 1e-7  # of the gradient against differences
+    slope_atol: float = 0.0
     ulps: float = 16  # of float32 against float64
     fixed: Callable[..., Any] | None = None  # maps the results to what doesn't depend on a choice of signs
 

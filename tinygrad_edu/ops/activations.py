@@ -1,8 +1,4 @@
-"""The activation functions of networks, element by element.
-
-Each is one operation, so that it has its name and its formula in the pictures, and none overflows: an
-exponential is only taken of what can't be large.
-"""
+"""The activation functions of networks, operations of their own with a formula to show; none overflows."""
 
 import math
 from typing import Any
@@ -52,7 +48,7 @@ class Sigmoid(Function):
 
 
 def sigmoid(x: Any, /) -> Tensor:
-    """Return the logistic function, without overflow for any x.
+    """Return 1 / (1 + e^-x), of x's shape and float dtype; int64 gives float64. Raises DTypeError for text.
 
     >>> sigmoid(Tensor([0.0, 2.0]))
     Tensor([0.5      , 0.88080])
@@ -77,7 +73,7 @@ class LogSigmoid(Function):
 
 
 def logsigmoid(x: Any, /) -> Tensor:
-    """Return ln sigmoid(x), without overflow or underflow for any x.
+    """Return ln sigmoid(x), without under- or overflow; shape, dtype and what it raises are as for sigmoid.
 
     >>> logsigmoid(Tensor([0.0, -100.0]))
     Tensor([  -0.69315, -100.     ])
@@ -102,7 +98,7 @@ class Softplus(Function):
 
 
 def softplus(x: Any, /) -> Tensor:
-    """Return ln(1 + e^x), without overflow for any x.
+    """Return ln(1 + e^x), without overflow; shape, dtype and what it raises are as for sigmoid.
 
     >>> softplus(Tensor([0.0, 100.0]))
     Tensor([  0.69315, 100.       ])
@@ -129,7 +125,7 @@ class ReLU(Function):
 
 
 def relu(x: Any, /) -> Tensor:
-    """Return the positive part of x, and 0 where x is negative.
+    """Return x, or 0 where it is negative, in its shape and dtype (bools: int64). Raises DTypeError for text.
 
     >>> relu(Tensor([-1.0, 2.0]))
     Tensor([0., 2.])
@@ -154,7 +150,7 @@ class ReLU6(Function):
 
 
 def relu6(x: Any, /) -> Tensor:
-    """Return x held between 0 and 6, with slope 0 at both bounds.
+    """Return x held between 0 and 6, with slope 0 at both; shape, dtype and what it raises are as for relu.
 
     >>> relu6(Tensor([-1.0, 2.0, 7.0]))
     Tensor([0., 2., 6.])
@@ -182,7 +178,7 @@ class LeakyReLU(Function):
 def leaky_relu(x: Any, /, negative_slope: float = 0.2) -> Tensor:
     """Return x where it is positive, else negative_slope · x; at 0 that is the slope too.
 
-    The default is Keras', PyTorch's is 0.01.
+    The default is Keras', PyTorch's is 0.01. Shape, dtype and what it raises are as for sigmoid.
 
     >>> leaky_relu(Tensor([-1.0, 2.0]))
     Tensor([-0.2,  2. ])
@@ -209,6 +205,8 @@ class ELU(Function):
 
 def elu(x: Any, /, alpha: float = 1.0) -> Tensor:
     """Return x where it is positive, else alpha (e^x - 1), with slope alpha at 0 (Clevert et al. 2016).
+
+    Shape, dtype and what it raises are as for sigmoid.
 
     >>> elu(Tensor([-1.0, 2.0]))
     Tensor([-0.63212,  2.       ])
@@ -239,7 +237,7 @@ class SELU(Function):
 
 
 def selu(x: Any, /) -> Tensor:
-    """Return the self-normalizing ELU of Klambauer et al. (2017); at 0 it has the left side's slope.
+    """Return the self-normalizing ELU (Klambauer et al. 2017); shape, dtype and what it raises: as elu.
 
     >>> selu(Tensor([-1.0, 2.0]))
     Tensor([-1.11133,  2.10140 ])
@@ -279,7 +277,7 @@ class GELU(Function):
 def gelu(x: Any, /, approximate: bool = False) -> Tensor:
     """Return x times the share of normal values below x (Hendrycks and Gimpel 2016).
 
-    ``approximate=True`` takes their form with tanh, which differs by less than 0.0005.
+    ``approximate=True`` is their form with tanh, within 0.0005. Shape, dtype and what it raises: as sigmoid.
 
     >>> gelu(Tensor([-1.0, 2.0]))
     Tensor([-0.15866,  1.95450 ])
@@ -307,6 +305,8 @@ class SiLU(Function):
 def silu(x: Any, /) -> Tensor:
     """Return x sigmoid(x), also called swish (Elfwing et al. 2018, Ramachandran et al. 2017).
 
+    Shape, dtype and what it raises are as for sigmoid.
+
     >>> silu(Tensor([-1.0, 2.0]))
     Tensor([-0.26894,  1.76159 ])
     """
@@ -331,7 +331,7 @@ class Mish(Function):
 
 
 def mish(x: Any, /) -> Tensor:
-    """Return x tanh(softplus(x)) (Misra 2019).
+    """Return x tanh(softplus(x)) (Misra 2019); shape, dtype and what it raises are as for sigmoid.
 
     >>> mish(Tensor([-1.0, 2.0]))
     Tensor([-0.30340,  1.94396 ])
@@ -356,7 +356,7 @@ class HardSigmoid(Function):
 
 
 def hard_sigmoid(x: Any, /) -> Tensor:
-    """Return relu6(x + 3) / 6, as Keras 3 and PyTorch; the slope is 0 at both bends.
+    """Return relu6(x + 3) / 6, of slope 0 at both bends; shape, dtype and what it raises are as for sigmoid.
 
     >>> hard_sigmoid(Tensor([-4.0, 0.0, 1.5]))
     Tensor([0.  , 0.5 , 0.75])
@@ -365,7 +365,7 @@ def hard_sigmoid(x: Any, /) -> Tensor:
 
 
 def hard_silu(x: Any, /) -> Tensor:
-    """Return x hard_sigmoid(x), also called hard swish (Howard et al. 2019).
+    """Return x hard_sigmoid(x), hard swish (Howard et al. 2019); shape, dtype, what it raises: as sigmoid.
 
     >>> hard_silu(Tensor([-4.0, 1.5]))
     Tensor([-0.   ,  1.125])
@@ -391,7 +391,7 @@ class Softsign(Function):
 
 
 def softsign(x: Any, /) -> Tensor:
-    """Return x / (1 + |x|).
+    """Return x / (1 + |x|), of x's shape and float dtype; ints give float64. Raises DTypeError for text.
 
     >>> softsign(Tensor([-1.0, 3.0]))
     Tensor([-0.5 ,  0.75])

@@ -40,6 +40,9 @@ class Softmax(Function):
 def softmax(x: Any, /, *, axis: int = -1) -> Tensor:
     """Return e^x divided by its sum along an axis: positive, adding up to 1.
 
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises ShapeError for an axis that x
+    doesn't have, DTypeError for text.
+
     >>> softmax(Tensor([1.0, 1.0]))
     Tensor([0.5, 0.5])
     """
@@ -67,6 +70,9 @@ class LogSoftmax(Function):
 
 def log_softmax(x: Any, /, *, axis: int = -1) -> Tensor:
     """Return ln softmax(x) along an axis, without underflow.
+
+    x keeps its shape, and floats their dtype; int64 becomes float64. Raises ShapeError for an axis that x
+    doesn't have, DTypeError for text.
 
     >>> log_softmax(Tensor([0.0, 1000.0]))
     Tensor([-1000.,     0.])
@@ -159,7 +165,8 @@ def softmax_cross_entropy(
 
     ``targets`` are class numbers (…,) of an integer dtype, or rows of probabilities (…, C), one-hot or
     not. ``label_smoothing`` s mixes them with the uniform distribution: (1 - s) target + s / C. Rows with
-    the class number ``ignore_index`` have loss 0 and gradient 0, whatever their logits.
+    the class number ``ignore_index`` have loss 0 and gradient 0, whatever their logits. The losses have the
+    logits' dtype, a float one; beside float64 probabilities float64.
 
     Raises DataError for a class outside 0 … C-1, ShapeError for shapes that don't fit, ArgumentError for
     a smoothing outside 0 … 1, or an ignore_index beside rows of probabilities.
@@ -235,8 +242,9 @@ class SigmoidCrossEntropy(Function):
 def sigmoid_cross_entropy(logits: Any, targets: Any, /, *, label_smoothing: float = 0.0) -> Tensor:
     """Return the binary cross-entropy of each logit with its target in 0 … 1, of the same shape.
 
-    Without overflow for any logit. ``label_smoothing`` s moves the targets towards a half:
-    (1 - s) target + s / 2. Raises ShapeError if the shapes differ.
+    Without overflow for any logit. ``label_smoothing`` s moves the targets towards a half: (1 - s) target + s
+    / 2. Floats promote to the wider of both dtypes; targets of whole numbers or bools take the logits'.
+    Raises ShapeError if the shapes differ, ArgumentError for a smoothing outside 0 … 1.
 
     >>> sigmoid_cross_entropy(Tensor([0.0, -100.0]), Tensor([1.0, 1.0]))
     Tensor([  0.693, 100.   ])

@@ -56,7 +56,7 @@ def alike(
 def mean_squared_error(y_true: Any, y_pred: Any, /) -> Tensor:
     """Return (y_pred - y_true)², averaged over the last axis: (…, n) to (…,).
 
-    Raises ShapeError if the shapes differ.
+    In y_pred's dtype (int64 gives float64). Raises ShapeError if the shapes differ, DTypeError for text.
 
     >>> mean_squared_error([[0.0, 0.0]], Tensor([[1.0, 3.0]]))
     Tensor([5.])
@@ -68,7 +68,7 @@ def mean_squared_error(y_true: Any, y_pred: Any, /) -> Tensor:
 def mean_absolute_error(y_true: Any, y_pred: Any, /) -> Tensor:
     """Return |y_pred - y_true|, averaged over the last axis: (…, n) to (…,); slope 0 where they are equal.
 
-    Raises ShapeError if the shapes differ.
+    In y_pred's dtype (int64 gives float64). Raises ShapeError if the shapes differ, DTypeError for text.
 
     >>> mean_absolute_error([[0.0, 0.0]], Tensor([[1.0, 3.0]]))
     Tensor([2.])
@@ -80,7 +80,8 @@ def mean_absolute_error(y_true: Any, y_pred: Any, /) -> Tensor:
 def huber(y_true: Any, y_pred: Any, /, delta: float = 1.0) -> Tensor:
     """Return half the squared error where it is at most delta, beyond it a straight line (Huber 1964).
 
-    Averaged over the last axis: (…, n) to (…,). Raises ShapeError if the shapes differ.
+    Averaged over the last axis: (…, n) to (…,). In y_pred's dtype (int64 gives float64). Raises ShapeError if
+    the shapes differ, DTypeError for text.
 
     >>> huber([[0.0, 0.0]], Tensor([[1.0, 3.0]]))
     Tensor([1.5])
@@ -113,7 +114,8 @@ class LogCosh(Function):
 def log_cosh(y_true: Any, y_pred: Any, /) -> Tensor:
     """Return ln cosh of the error, averaged over the last axis: near e² / 2 and |e| - ln 2.
 
-    Without overflow, and exact near 0. Raises ShapeError if the shapes differ.
+    Without overflow, and exact near 0; (…, n) to (…,). In y_pred's dtype (int64 gives float64). Raises
+    ShapeError if the shapes differ, DTypeError for text.
 
     >>> log_cosh([[0.0, 0.0]], Tensor([[0.0, 100.0]]))
     Tensor([49.653])
@@ -125,8 +127,9 @@ def log_cosh(y_true: Any, y_pred: Any, /) -> Tensor:
 def hinge(y_true: Any, y_pred: Any, /) -> Tensor:
     """Return max(0, 1 - label · score), averaged over the last axis: (…, n) to (…,).
 
-    The labels are -1 and 1, or 0 and 1, and constants: no gradient goes to them. At score = label the
-    slope is 0. Raises DataError for other labels, ShapeError if the shapes differ.
+    The labels are -1 and 1, or 0 and 1, and constants: no gradient goes to them. At score = label the slope
+    is 0. In y_pred's dtype (int64 gives float64). Raises DataError for other labels, ShapeError if the shapes
+    differ, DTypeError for text.
 
     >>> hinge([[-1, 1]], Tensor([[0.5, 3.0]]))
     Tensor([0.75])
@@ -137,7 +140,7 @@ def hinge(y_true: Any, y_pred: Any, /) -> Tensor:
 def squared_hinge(y_true: Any, y_pred: Any, /) -> Tensor:
     """Return max(0, 1 - label · score)², averaged over the last axis: (…, n) to (…,).
 
-    Labels and errors as for hinge.
+    Labels, dtype and what it raises are as for hinge.
 
     >>> squared_hinge([[-1, 1]], Tensor([[0.5, 3.0]]))
     Tensor([1.125])
@@ -158,7 +161,8 @@ def _short_of_margin(name: str, y_true: Any, y_pred: Any) -> Any:
 def categorical_hinge(y_true: Any, y_pred: Any, /) -> Tensor:
     """Return max(0, 1 + best wrong score - right score) for one-hot rows: (…, C) to (…,).
 
-    As in Keras, the best wrong score is at least 0. Raises ShapeError if the shapes differ.
+    As in Keras, the best wrong score is at least 0. In y_pred's dtype (int64 gives float64). Raises
+    ShapeError if the shapes differ or C is 0, DTypeError for text.
 
     >>> categorical_hinge([[0.0, 1.0, 0.0]], Tensor([[0.5, 1.0, -2.0]]))
     Tensor([0.5])
@@ -172,7 +176,8 @@ def kl_divergence(y_true: Any, y_pred: Any, /) -> Tensor:
     """Return Σ t ln(t / p) over the last axis: how far probabilities p are from the true t, (…, C) to (…,).
 
     Where t is 0 the term is 0; where p alone is 0 it is inf. (Keras clips both at 1e-7, and so ends the
-    gradient there.) Raises ShapeError if the shapes differ.
+    gradient there.) In y_pred's dtype (int64 gives float64). Raises ShapeError if the shapes differ,
+    DTypeError for text.
 
     >>> kl_divergence([[0.0, 1.0]], Tensor([[0.5, 0.5]]))
     Tensor([0.6931])
@@ -184,8 +189,9 @@ def kl_divergence(y_true: Any, y_pred: Any, /) -> Tensor:
 def poisson(y_true: Any, y_pred: Any, /) -> Tensor:
     """Return p - t ln p for counts t and predicted rates p, averaged over the last axis: (…, n) to (…,).
 
-    It is the Poisson distribution's -ln likelihood but for ln t!. Where t and p are 0 it is 0, where p
-    alone is 0 inf. Raises ShapeError if the shapes differ.
+    It is the Poisson distribution's -ln likelihood but for ln t!. Where t and p are 0 it is 0, where p alone
+    is 0 inf. In y_pred's dtype (int64 gives float64). Raises ShapeError if the shapes differ, DTypeError for
+    text.
 
     >>> poisson([[0.0, 2.0]], Tensor([[0.5, 1.0]]))
     Tensor([0.75])
@@ -198,7 +204,8 @@ def nll(log_probabilities: Any, labels: Any, /) -> Tensor:
     """Return minus the log-probability of each row's true class: (…, C) and whole numbers (…,) to (…,).
 
     The order of the arguments is softmax_cross_entropy's (and PyTorch's), of which it is the second half,
-    after log_softmax. Raises DataError for a class outside 0 … C-1, ShapeError for shapes that don't fit.
+    after log_softmax. In the log-probabilities' dtype. Raises DataError for a class outside 0 … C-1,
+    ShapeError for shapes that don't fit, DTypeError for labels that aren't whole numbers.
 
     >>> nll(Tensor([[-0.1, -2.4]]), [1])
     Tensor([2.4])
@@ -216,9 +223,10 @@ def gaussian_nll(
 ) -> Tensor:
     """Return ½ (ln v + (y_true - mean)² / v), averaged over the last axis: (…, n) to (…,).
 
-    For predicted means and variances (Nix and Weigend 1994). A variance below epsilon counts as epsilon,
-    and gets no gradient. As in PyTorch the constant ½ ln 2π is left out unless ``full=True``. Raises
-    ShapeError if the shapes differ, DataError for a negative variance.
+    For predicted means and variances (Nix and Weigend 1994). A variance below epsilon counts as epsilon, and
+    gets no gradient. As in PyTorch the constant ½ ln 2π is left out unless ``full=True``. In the mean's dtype
+    (int64 gives float64). Raises ShapeError if the shapes differ, DataError for a negative variance,
+    DTypeError for text.
 
     >>> gaussian_nll([[1.0]], Tensor([[3.0]]), Tensor([[1.0]]))
     Tensor([2.])
@@ -237,8 +245,8 @@ def gaussian_kl(mean: Any, log_variance: Any, /) -> Tensor:
     """Return how far normal distributions are from N(0, 1), summed over the last axis: (…, n) to (…,).
 
     ½ Σ (mean² + v - 1 - ln v), the divergence KL(N(mean, v) ‖ N(0, 1)) in closed form: what a variational
-    autoencoder pays for its code (Kingma and Welling 2014, appendix B). Raises ShapeError if the shapes
-    differ.
+    autoencoder pays for its code (Kingma and Welling 2014, appendix B). In log_variance's dtype (int64 gives
+    float64). Raises ShapeError if the shapes differ, DTypeError for text.
 
     >>> gaussian_kl(Tensor([[0.0, 2.0]]), Tensor([[0.0, 0.0]]))
     Tensor([2.])

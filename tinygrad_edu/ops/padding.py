@@ -142,7 +142,7 @@ def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
     Tensor([[1., 2., 1., 2.],
             [1., 2., 1., 2.]])
     """
-    shape, times = tuple(shape_of(x)), as_tuple(repetitions)
+    shape, times = tuple(shape_of(x)), as_tuple(repetitions, "tile")
     shape = (1,) * (len(times) - len(shape)) + shape
     times = (1,) * (len(shape) - len(times)) + times
     pairs = list(zip(times, shape, strict=True))

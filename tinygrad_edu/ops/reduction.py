@@ -1,13 +1,14 @@
 """Reductions: many numbers to one, over all axes or some."""
 
 import math
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from .. import ops
-from ..errors import ArgumentError, ShapeError
-from ..function import Function
+from ..errors import DTypeError, ShapeError
+from ..function import Function, shape_of
 from ..tensor import Tensor
 from .registry import register
 
@@ -19,29 +20,76 @@ Axis = int | tuple[int, ...] | None
 def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Return the axes as a tuple of numbers from 0 to ndim - 1; None means all.
 
+    Raises ShapeError for an axis that there isn't or that is named twice, DTypeError for what isn't one.
+
     >>> normalize_axes(-1, 3), normalize_axes(None, 2)
     ((2,), (0, 1))
     """
     if axis is None:
         return tuple(range(ndim))
-    axes = []
-    for a in axis if isinstance(axis, tuple | list) else (axis,):
+    try:
+        axes = [index(a) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
+    except TypeError:
+        raise DTypeError(f"an axis must be a whole number, got {axis!r}") from None
+    for a in axes:
         if not -ndim <= a < ndim:
-            raise ArgumentError(f"axis {a} is out of range for a tensor with {ndim} dimensions")
-        axes.append(int(a) % ndim)
+            raise ShapeError(f"axis {a} is out of range for a tensor with {ndim} dimensions")
+    axes = [a % ndim for a in axes]
     if len(set(axes)) != len(axes):
-        raise ArgumentError(f"axis {axis} names an axis twice")
+        raise ShapeError(f"axis {axis} names an axis twice")
     return tuple(axes)
 
 
+def normalize_axis(axis: Any, ndim: int) -> int:
+    """Return the one axis as a number from 0 to ndim - 1; errors as for several, and None is one.
+
+    >>> normalize_axis(-1, 3)
+    2
+    """
+    return normalize_axes((axis,), ndim)[0]
+
+
 def floating(x: Any) -> Any:
-    """Return x as an array of floats; whole numbers become the float that NumPy's exp makes of them.
+    """Return x as an array of floats: int32 and int64 become float64, smaller ones and bools float32.
+
+    So it is in NumPy, but for bools and 8 bits, which its functions compute with all too roughly in float16.
 
     >>> floating([1, 2])
     array([1., 2.])
     """
     x = np.asarray(x)
     return x if x.dtype.kind == "f" else x.astype(np.result_type(x, np.float32))
+
+
+def all_floating(*inputs: Any) -> Any:
+    """Return all as they are, if they promote to floats; else, as ``floating`` does, arrays of floats."""
+    dtype = np.result_type(*inputs)
+    return inputs if dtype.kind == "f" else [floating(np.asarray(x, dtype)) for x in inputs]
+
+
+def add_up(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    """Return the sum as NumPy's, but without its loss of digits in long sums of float32.
+
+    NumPy adds what lies side by side in memory in pairs, pairs of pairs and so on, but along other axes one
+    after the other, where n roundings add up (Higham, "The accuracy of floating point summation", 1993).
+    There it is added in float64, and first over the outer axes, since NumPy is slow where the innermost is
+    short.
+    """
+    x = np.asarray(x)
+    if dtype is None and x.dtype == np.float32 and x.size > _FEW:
+        over = normalize_axes(axis, x.ndim)
+        outer, inner = over, ()
+        while x.ndim - 1 - len(inner) in outer:
+            inner = (x.ndim - 1 - len(inner), *inner)
+            outer = tuple([a for a in outer if a not in inner])
+        if count(x.shape, over) > _FEW and (outer or not x.flags.c_contiguous):
+            y = np.add.reduce(x, outer or inner, np.float64, keepdims=True)
+            y = np.add.reduce(y, inner, keepdims=True) if outer else y
+            return (y if keepdims else np.squeeze(y, over)).astype(x.dtype)
+    return np.add.reduce(x, axis, dtype, keepdims=keepdims)
+
+
+_FEW = 128  # terms, up to which NumPy adds one after the other in any case
 
 
 def stretch(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
@@ -70,7 +118,7 @@ class Sum(Function):
 
     @staticmethod
     def forward(x: Any, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Any:
-        return np.sum(x, axis=axis, dtype=dtype, keepdims=keepdims)
+        return add_up(x, axis, dtype, keepdims=keepdims)
 
     @staticmethod
     def backward(g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
@@ -98,9 +146,11 @@ class Mean(Function):
 
     @staticmethod
     def forward(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Any:
-        if not count(np.shape(x), axis):  # NumPy's nan comes with a warning
-            return np.sum(x, axis=axis, keepdims=keepdims) * math.nan
-        return np.mean(x, axis=axis, keepdims=keepdims)
+        x = np.asarray(x)
+        n = count(x.shape, axis)
+        if n and x.dtype.kind != "f":
+            return np.mean(x, axis=axis, keepdims=keepdims)  # in float64
+        return add_up(x, axis, keepdims=keepdims) / (n or math.nan)  # NumPy's nan comes with a warning
 
     @staticmethod
     def backward(g: Any, x_shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
@@ -190,7 +240,7 @@ class LogSumExp(Function):
         top = np.where(np.isfinite(top), top, 0)  # an inf must not be subtracted from itself
         # The log of an empty sum is -inf, and beside an inf the rest may overflow: both as it should be.
         with np.errstate(divide="ignore", over="ignore"):
-            y = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+            y = np.log(add_up(np.exp(x - top), axis, keepdims=True)) + top
         return y if keepdims else np.squeeze(y, normalize_axes(axis, x.ndim))
 
     @staticmethod
@@ -315,11 +365,5 @@ def count_nonzero(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Te
 
 def checked_axis(x: Any, axis: Any) -> Axis:
     """Give the axis as None, an int or a tuple, whatever sequence it came as."""
-    axis = tuple(axis) if isinstance(axis, list) else axis
-    if axis is not None:
-        shape = np.shape(x) if not isinstance(x, Tensor) else x.shape
-        try:
-            normalize_axes(axis, len(shape))
-        except ArgumentError as error:
-            raise ShapeError(f"{error}; its shape is {shape}") from None
-    return axis  # type: ignore[no-any-return]
+    normalize_axes(axis, len(shape_of(x)))
+    return tuple(axis) if isinstance(axis, list) else axis  # type: ignore[no-any-return]

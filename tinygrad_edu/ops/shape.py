@@ -1,6 +1,7 @@
 """Shapes: the numbers stay, their arrangement changes."""
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def reshape(x: Any, /, shape: Ints, *, copy: bool | None = None) -> Tensor:
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    return Reshape.apply(x, shape=as_tuple(shape), copy=copy)
+    return Reshape.apply(x, shape=as_tuple(shape, "reshape"), copy=copy)
 
 
 def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:
@@ -68,7 +69,7 @@ def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:
     >>> expand_dims(Tensor([1.0, 2.0]), axis=(0, -1)).shape
     (1, 2, 1)
     """
-    old, new = list(shape_of(x)), as_tuple(axis)
+    old, new = list(shape_of(x)), as_tuple(axis, "expand_dims")
     ndim = len(old) + len(new)
     axes = normalize_axes(new, ndim)
     return reshape(x, [1 if a in axes else old.pop(0) for a in range(ndim)])
@@ -83,7 +84,7 @@ def squeeze(x: Any, /, axis: Ints) -> Tensor:
     (2,)
     """
     shape = shape_of(x)
-    axes = normalize_axes(as_tuple(axis), len(shape))
+    axes = normalize_axes(as_tuple(axis, "squeeze"), len(shape))
     long = [a for a in axes if shape[a] != 1]
     if long:
         raise ShapeError(f"squeeze: axis {long[0]} of shape {tuple(shape)} isn't of length 1")
@@ -116,7 +117,7 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
     Tensor([[1., 3.],
             [2., 4.]])
     """
-    return PermuteDims.apply(x, axes=tuple(axes))
+    return PermuteDims.apply(x, axes=as_tuple(axes, "permute_dims"))
 
 
 def matrix_transpose(x: Any, /) -> Tensor:
@@ -138,7 +139,7 @@ def swapaxes(x: Any, axis1: int, axis2: int, /) -> Tensor:
     (2, 1, 1)
     """
     order = list(range(len(shape_of(x))))
-    ((a,), (b,)) = (normalize_axes(axis, len(order)) for axis in (axis1, axis2))
+    ((a,), (b,)) = (normalize_axes((axis,), len(order)) for axis in (axis1, axis2))
     order[a], order[b] = order[b], order[a]
     return permute_dims(x, order)
 
@@ -152,7 +153,7 @@ def moveaxis(x: Any, source: Ints, destination: Ints, /) -> Tensor:
     (2, 1, 1)
     """
     n = len(shape_of(x))
-    start, end = (normalize_axes(as_tuple(axes), n) for axes in (source, destination))
+    start, end = (normalize_axes(as_tuple(axes, "moveaxis"), n) for axes in (source, destination))
     if len(start) != len(end):
         raise ArgumentError(f"moveaxis: {len(start)} axes can't move to {len(end)} places")
     order = [a for a in range(n) if a not in start]
@@ -187,7 +188,7 @@ def broadcast_to(x: Any, /, shape: Ints) -> Tensor:
     Tensor([[1., 2.],
             [1., 2.]])
     """
-    return BroadcastTo.apply(x, shape=as_tuple(shape))
+    return BroadcastTo.apply(x, shape=as_tuple(shape, "broadcast_to"))
 
 
 def broadcast_shapes(*shapes: Ints) -> Shape:
@@ -199,7 +200,7 @@ def broadcast_shapes(*shapes: Ints) -> Shape:
     (3, 2)
     """
     try:
-        return np.broadcast_shapes(*[as_tuple(shape) for shape in shapes])
+        return np.broadcast_shapes(*[as_tuple(shape, "broadcast_shapes") for shape in shapes])
     except ValueError:
         raise ShapeError(
             f"shapes {', '.join(map(str, shapes))} don't fit: compared from the last axis backward, "
@@ -257,13 +258,11 @@ class Roll(Function):
 
     @staticmethod
     def forward(x: Any, *, shift: Any, axis: Any = None) -> Any:
-        if np.asarray(shift).dtype.kind not in "iu":
-            raise DTypeError(f"shift must be a whole number, got {shift}")
         return np.roll(x, shift, axis)
 
     @staticmethod
     def backward(g: Any, shift: Any, axis: Any) -> Any:
-        return ops.roll(g, np.negative(shift).tolist(), axis=axis)
+        return ops.roll(g, [-s for s in as_tuple(shift, "roll")], axis=axis)
 
 
 def roll(x: Any, /, shift: Ints, *, axis: Ints | None = None) -> Tensor:
@@ -275,7 +274,7 @@ def roll(x: Any, /, shift: Ints, *, axis: Ints | None = None) -> Tensor:
     >>> roll(Tensor([1.0, 2.0, 3.0]), 1)
     Tensor([3., 1., 2.])
     """
-    return Roll.apply(x, shift=shift, axis=axis)
+    return Roll.apply(x, shift=as_tuple(shift, "roll"), axis=axis)
 
 
 @register
@@ -304,9 +303,10 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Tensor:
     >>> concat([Tensor([1.0, 2.0]), Tensor([3.0])])
     Tensor([1., 2., 3.])
     """
+    each = _each("concat", arrays)
     if axis is None:
-        return Concat.apply(*[reshape(x, (-1,)) for x in arrays], axis=0)
-    return Concat.apply(*arrays, axis=axis)
+        return Concat.apply(*[reshape(x, (-1,)) for x in each], axis=0)
+    return Concat.apply(*each, axis=axis)
 
 
 @register
@@ -318,9 +318,14 @@ class Split(Function):
 
     @staticmethod
     def forward(x: Any, *, indices_or_sections: Any, axis: int = 0) -> Any:
-        if isinstance(indices_or_sections, int) and indices_or_sections < 1:
-            raise ArgumentError(f"can't cut into {indices_or_sections} parts")
         axis = normalize_axis_index(axis, np.ndim(x))
+        if isinstance(indices_or_sections, int):
+            if indices_or_sections < 1:
+                raise ArgumentError(f"can't cut into {indices_or_sections} parts")
+        else:
+            starts = [slice(i, None).indices(x.shape[axis])[0] for i in indices_or_sections]
+            if starts != sorted(starts):
+                raise ArgumentError(f"indices must ascend, or parts would overlap; got {indices_or_sections}")
         return tuple(np.split(x, indices_or_sections, axis))
 
     @staticmethod
@@ -337,7 +342,10 @@ def split(x: Any, /, indices_or_sections: Ints, axis: int = 0) -> tuple[Tensor, 
     >>> split(Tensor([1.0, 2.0, 3.0]), [1])
     (Tensor([1.]), Tensor([2., 3.]))
     """
-    return Split.apply(x, indices_or_sections=indices_or_sections, axis=axis)  # type: ignore[return-value]
+    places: Any = as_tuple(indices_or_sections, "split")
+    if np.ndim(indices_or_sections) == 0:
+        (places,) = places  # a number of parts
+    return Split.apply(x, indices_or_sections=places, axis=axis)  # type: ignore[return-value]
 
 
 @register
@@ -365,7 +373,7 @@ def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Tensor:
     Tensor([[1., 3.],
             [2., 4.]])
     """
-    return Stack.apply(*arrays, axis=axis)
+    return Stack.apply(*_each("stack", arrays), axis=axis)
 
 
 @register
@@ -394,6 +402,22 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     return Unstack.apply(x, axis=axis)  # type: ignore[return-value]
 
 
-def as_tuple(ints: Ints) -> Shape:
-    """Return one int, or several, as a tuple."""
-    return (ints,) if isinstance(ints, int | np.integer) else tuple(ints)
+def as_tuple(ints: Any, call: str) -> Shape:
+    """Return one whole number, or several, as a tuple of Python's; raises DTypeError for anything else.
+
+    >>> as_tuple(2, "reshape"), as_tuple([2, np.int8(3)], "reshape")
+    ((2,), (2, 3))
+    """
+    several = isinstance(ints, tuple | list) or np.ndim(ints)
+    try:
+        return tuple([index(n) for n in ints]) if several else (index(ints),)
+    except TypeError:
+        raise DTypeError(f"{call}: expected a whole number, or a sequence of them, got {ints!r}") from None
+
+
+def _each(call: str, arrays: Any) -> list[Any]:
+    """Return the tensors in a sequence."""
+    try:
+        return list(arrays)
+    except TypeError:
+        raise DTypeError(f"{call}: expected a sequence of tensors, got {type(arrays).__name__}") from None

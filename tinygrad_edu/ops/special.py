@@ -42,6 +42,8 @@ class Erf(Function):
 def erf(x: Any, /) -> Tensor:
     """Return the error function of each element, between -1 and 1.
 
+    x keeps its shape, and float32 its dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> erf(Tensor([0.0, 1.0]))
     Tensor([0.       , 0.84270])
     """
@@ -68,6 +70,8 @@ class Erfc(Function):
 
 def erfc(x: Any, /) -> Tensor:
     """Return 1 - erf(x) without the rounding that the difference would bring for large x.
+
+    x keeps its shape, and float32 its dtype; int64 becomes float64. Raises DTypeError for text.
 
     >>> erfc(Tensor([0.0, 5.0]))
     Tensor([1.00000e+00, 1.53746e-12])
@@ -96,7 +100,8 @@ class ErfInv(Function):
 def erfinv(x: Any, /) -> Tensor:
     """Return the inverse of erf; -inf and inf at -1 and 1, nan outside.
 
-    √2 erfinv(2 p - 1) is the normal distribution's quantile of p.
+    √2 erfinv(2 p - 1) is the normal distribution's quantile of p. x keeps its shape, and float32 its dtype;
+    int64 becomes float64. Raises DTypeError for text.
 
     >>> erfinv(Tensor([0.0, 0.5]))
     Tensor([0.       , 0.47694])
@@ -125,6 +130,8 @@ class LGamma(Function):
 def lgamma(x: Any, /) -> Tensor:
     """Return ln |Γ(x)|, as PyTorch's lgamma and SciPy's gammaln; inf at 0 and the negative whole numbers.
 
+    x keeps its shape, and float32 its dtype; int64 becomes float64. Raises DTypeError for text.
+
     >>> lgamma(Tensor([1.0, 4.0]))
     Tensor([0.       , 1.79176])
     """
@@ -151,6 +158,8 @@ class Digamma(Function):
 
 def digamma(x: Any, /) -> Tensor:
     """Return the derivative of lgamma; it has poles at 0 (-inf) and the negative whole numbers (nan).
+
+    x keeps its shape, and float32 its dtype; int64 becomes float64. Raises DTypeError for text.
 
     >>> digamma(Tensor([1.0, 2.0]))
     Tensor([-0.57722 ,  0.42278])
@@ -183,7 +192,8 @@ class Polygamma(Function):
 def polygamma(n: int, x: Any, /) -> Tensor:
     """Return the n-th derivative of digamma; n = 0 is digamma itself. Arguments as SciPy's and PyTorch's.
 
-    Raises ArgumentError unless n is a whole number, at least 0.
+    x keeps its shape, and float32 its dtype; int64 becomes float64. Raises ArgumentError unless n is a whole
+    number, at least 0, DTypeError for text.
 
     >>> polygamma(1, Tensor([1.0, 2.0]))
     Tensor([1.64493 , 0.64493])
@@ -217,7 +227,8 @@ class XLogY(Binary):
 def xlogy(x: Any, y: Any, /) -> Tensor:
     """Return x ln y, and 0 where x is 0 even if y is 0 too, with gradients that are finite there.
 
-    The shapes broadcast; -inf where y alone is 0. As SciPy's and PyTorch's.
+    -inf where y alone is 0. As SciPy's and PyTorch's. Shapes broadcast, dtypes promote, and int64 becomes
+    float64. Raises ShapeError for shapes that don't fit, DTypeError for text.
 
     >>> xlogy(Tensor([0.0, 2.0]), Tensor([0.0, 1.0]))
     Tensor([0., 0.])
