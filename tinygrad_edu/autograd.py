@@ -36,7 +36,8 @@ def backward(
     outputs
         The tensor to differentiate, usually a loss of shape ``()``; or several, whose gradients add up.
     gradients
-        dL/d(output), of each output's shape. May be left out where the output is a single number.
+        dL/d(output), of each output's shape, converted to its dtype. May be left out where the output is a
+        single number.
     retain_graph
         Keep what the rules saved, so that the same graph can be walked again.
     create_graph
@@ -47,6 +48,8 @@ def backward(
     GradientError
         If nothing was recorded, if the graph was freed by an earlier pass, if a parameter was changed in
         place after the forward pass, or if a rule returns a gradient of the wrong shape.
+    ShapeError
+        If one of ``gradients`` hasn't its output's shape.
 
     Examples
     --------
@@ -93,6 +96,12 @@ def grad(
     Returns
     -------
     A Tensor of the input's shape and dtype, or a tuple of them if ``inputs`` is a sequence.
+
+    Raises
+    ------
+    GradientError, ShapeError
+        As :func:`backward` does; GradientError also if an input doesn't require a gradient, or if the
+        outputs don't depend on it.
 
     Examples
     --------

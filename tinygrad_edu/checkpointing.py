@@ -24,10 +24,11 @@ def checkpoint(function: Callable[..., Any], *inputs: Any) -> Any:
     """Return ``function(*inputs)`` without keeping what its rules save; the backward pass runs it again.
 
     Results and gradients of any order are those of the plain call, also for what the function closes over,
-    parameters or computed tensors. The second run finds the default generator and the modules' modes as
-    they were, so dropout draws the same masks. It returns a Tensor or a tuple of Tensors. Raises
-    GradientError in the backward pass if a parameter has been changed in place since, or if the second
-    run computes something else; and DTypeError if the function returns something else than Tensors.
+    parameters or computed tensors. The second run finds the default generator and the modules' modes as they
+    were, so dropout draws the same masks. It returns a Tensor or a tuple of Tensors, of any shapes and
+    dtypes. Raises GradientError in the backward pass if a parameter has been changed in place since, or if
+    the second run computes something else; and DTypeError if the function returns something else than
+    Tensors.
 
     >>> import tinygrad_edu as te
     >>> x = te.Tensor([1.0, 2.0], requires_grad=True)

@@ -160,7 +160,7 @@ class Function:
                     continue
             else:
                 if isinstance(x, list | tuple):  # its floats have no width of their own, as in Tensor([...])
-                    x = _tensor.as_array(x)
+                    x = _tensor.as_array(x, beside=inputs)
                 arrays.append(x)
             sources.append(x)
         try:
@@ -256,7 +256,7 @@ def part_of(node: Node, index: int, array: Any) -> Node:
     part = Node()
     part.fn = Part
     part.inputs = (node,)
-    part.params = {"index": index, "count": len(node.shape)}
+    part.params = {"index": index}
     part.saved = ()
     part.shape, part.dtype = np.shape(array), array.dtype
     part.module, part.where, part.order, part.hooks = node.module, node.where, next(_clock), None
@@ -336,9 +336,9 @@ class Part(Function):
     words = "Takes one of the results of an operation that returns several."
 
     @staticmethod
-    def forward(results: tuple[Any, ...], *, index: int, count: int) -> Any:
+    def forward(results: tuple[Any, ...], *, index: int) -> Any:
         return results[index]
 
     @staticmethod
-    def backward(g: Any, index: int, count: int) -> Any:
+    def backward(g: Any, index: int) -> Any:
         return ({index: g},)

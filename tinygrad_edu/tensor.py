@@ -1,7 +1,7 @@
 """Tensor: an array, its gradient, and the operation that made it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -319,7 +319,30 @@ def check_device(device: Any) -> None:
         raise ArgumentError(f"device {device!r}: everything is on the CPU here; pass None or 'cpu'")
 
 
-def as_array(data: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
+_TYPED = Tensor | np.ndarray | np.generic  # what has a dtype of its own, also if it is a Python float as well
+
+
+def _dtypes_in(data: Any) -> Iterator[np.dtype[Any]]:
+    """Find the dtypes of what has one in nested lists: arrays and NumPy's numbers, but not Python's."""
+    if isinstance(data, list | tuple):
+        if not set(map(type, data)) <= {float, int, bool}:  # all at once, since data may be long
+            for part in data:
+                yield from _dtypes_in(part)
+    elif isinstance(data, _TYPED) or not isinstance(data, float | int):
+        yield np.asarray(data).dtype
+
+
+def as_arrays(*values: Any) -> list[Any]:
+    """Make arrays of the numbers and lists among the values, as wide as the Tensors and arrays are."""
+    return [x if isinstance(x, Tensor | np.ndarray) else as_array(x, beside=values) for x in values]
+
+
+def as_array(data: Any, dtype: DTypeLike | None = None, beside: Iterable[Any] = ()) -> NDArray[Any]:
+    """Make an array of data, whose Python floats have no width of their own.
+
+    They take the width of the other floats in the data, or else of the Tensors and arrays that the data is
+    used with (``beside``), or else float32.
+    """
     if isinstance(data, Tensor):
         if data.node is not None:
             raise GradientError(
@@ -330,8 +353,10 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> NDArray[Any]:
         array = np.asarray(data, dtype=dtype)
     except (ValueError, TypeError) as error:
         raise DTypeError(f"Tensor: can't make an array of {type(data).__name__}: {error}") from error
-    if dtype is None and array.dtype == np.float64 and not isinstance(data, np.ndarray | np.generic):
-        array = array.astype(np.float32)  # Python floats have no width of their own
+    if dtype is None and array.dtype == np.float64 and not isinstance(data, _TYPED):
+        floats = [d for d in _dtypes_in(data) if d.kind == "f"]
+        floats = floats or [x.dtype for x in beside if isinstance(x, _TYPED) and x.dtype.kind == "f"]
+        array = array.astype(np.result_type(*floats) if floats else np.float32, copy=False)
     if array.dtype.kind not in "fiub":
         raise DTypeError(
             f"Tensor: expected real numbers or bools, got dtype {array.dtype}; "

@@ -32,10 +32,10 @@ __all__ = ["hessian", "hvp", "jacobian", "jvp", "vjp"]
 def vjp(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Callable[..., Any]]:
     """Return the outputs of ``function(*inputs)``, and their pullback: vector-Jacobian products.
 
-    ``pullback(*gradients)`` takes a gradient for each output, of its shape (None for zeros), and returns
-    one for each input: one Tensor if there is one input, else a tuple. It may be called any number of
-    times. Raises DTypeError if an input isn't of floats or an output no Tensor, GradientError if an output
-    is of whole numbers, ShapeError if a gradient doesn't fit its output.
+    ``pullback(*gradients)`` takes a gradient for each output, of its shape (None for zeros), and returns one
+    for each input, of its shape and dtype: one Tensor if there is one input, else a tuple. It may be called
+    any number of times. Raises DTypeError if an input isn't of floats or an output no Tensor, GradientError
+    if an output is of whole numbers, ShapeError if a gradient doesn't fit its output.
 
     >>> import tinygrad_edu as te
     >>> y, pullback = vjp(te.multiply, [1.0, 2.0], [3.0, 4.0])
@@ -57,8 +57,9 @@ def vjp(function: Callable[..., Any], *inputs: Any) -> tuple[Any, Callable[..., 
 def jvp(function: Callable[..., Any], inputs: Any, tangents: Any) -> tuple[Any, Any]:
     """Return the outputs, and by how much they change along ``tangents``: Jacobian-vector products.
 
-    ``tangents`` has one for each input, of its shape. Exact, and as dear as two backward passes, whatever
-    the number of inputs and outputs. Raises as :func:`vjp`, and ShapeError if a tangent doesn't fit.
+    ``tangents`` has one for each input, of its shape, and is converted to its dtype. Exact, and as dear as
+    two backward passes, whatever the number of inputs and outputs. Raises as :func:`vjp`, and ShapeError if a
+    tangent doesn't fit.
 
     >>> jvp(lambda x: x * x, Tensor([1.0, 2.0]), Tensor([1.0, 0.5]))
     (Tensor([1., 4.]), Tensor([2., 2.]))
@@ -75,8 +76,9 @@ def jvp(function: Callable[..., Any], inputs: Any, tangents: Any) -> tuple[Any, 
 def jacobian(function: Callable[..., Any], inputs: Any) -> Any:
     """Return the derivative of every output element in every input element: output shape + input shape.
 
-    One Tensor for one input, a tuple for a tuple of inputs; if the function returns a tuple, a tuple of
-    these. It takes a backward pass for each output element. Raises as :func:`vjp`.
+    One Tensor for one input, a tuple for a tuple of inputs, each of its input's dtype; if the function
+    returns a tuple, a tuple of these. It takes a backward pass for each output element. Raises as
+    :func:`vjp`.
 
     >>> jacobian(lambda x: x * x, [1.0, 2.0])
     Tensor([[2., 0.],
@@ -90,9 +92,9 @@ def jacobian(function: Callable[..., Any], inputs: Any) -> Any:
 def hessian(function: Callable[..., Any], inputs: Any) -> Any:
     """Return the second derivatives of a function whose result is one number: input shape + input shape.
 
-    For a tuple of inputs, a tuple of rows: ``hessian(f, (x, y))[0][1]`` is d²f/dx dy, of x's shape + y's.
-    It takes a backward pass for each input element; see :func:`hvp` for products with it. Raises as
-    :func:`vjp`, and ShapeError if the result isn't one number.
+    For a tuple of inputs, a tuple of rows: ``hessian(f, (x, y))[0][1]`` is d²f/dx dy, of x's shape + y's and
+    of y's dtype. It takes a backward pass for each input element; see :func:`hvp` for products with it.
+    Raises as :func:`vjp`, and ShapeError if the result isn't one number.
 
     >>> hessian(lambda x: (x**3).sum(), [1.0, 2.0])
     Tensor([[ 6.,  0.],
@@ -106,9 +108,9 @@ def hessian(function: Callable[..., Any], inputs: Any) -> Any:
 def hvp(function: Callable[..., Any], inputs: Any, vectors: Any) -> tuple[Any, Any]:
     """Return the value of a function whose result is one number, and its Hessian times ``vectors``.
 
-    ``vectors`` has one for each input, of its shape, and the product too; the Hessian itself, which may be
-    huge, is never made (Pearlmutter, *Fast exact multiplication by the Hessian*, 1994). It takes two
-    backward passes. Raises as :func:`hessian`, and ShapeError if a vector doesn't fit.
+    ``vectors`` has one for each input, of its shape, and the product too, in its dtype; the Hessian itself,
+    which may be huge, is never made (Pearlmutter, *Fast exact multiplication by the Hessian*, 1994). It takes
+    two backward passes. Raises as :func:`hessian`, and ShapeError if a vector doesn't fit.
 
     >>> hvp(lambda x: (x**3).sum(), [1.0, 2.0], [1.0, 10.0])
     (Tensor(9.), Tensor([  6., 120.]))

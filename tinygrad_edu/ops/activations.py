@@ -39,6 +39,7 @@ class Sigmoid(Function):
     @staticmethod
     def forward(x: Any) -> Any:
         # e^-|x| can't overflow; it serves both signs: 1 / (1 + e) above 0 and e / (1 + e) below.
+        x = floating(x)
         e = np.exp(-np.abs(x))
         return np.where(np.less(x, 0), e, 1.0) / (1 + e)
 
@@ -90,7 +91,7 @@ class Softplus(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.logaddexp(x, np.zeros((), np.result_type(x, np.float32)))
+        return np.logaddexp(floating(x), 0.0)
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -178,7 +179,7 @@ class LeakyReLU(Function):
 def leaky_relu(x: Any, /, negative_slope: float = 0.2) -> Tensor:
     """Return x where it is positive, else negative_slope · x; at 0 that is the slope too.
 
-    The default is Keras', PyTorch's is 0.01. Shape, dtype and what it raises are as for sigmoid.
+    The default is Keras', PyTorch's is 0.01; shape, dtype and what it raises are as for sigmoid.
 
     >>> leaky_relu(Tensor([-1.0, 2.0]))
     Tensor([-0.2,  2. ])
@@ -204,9 +205,8 @@ class ELU(Function):
 
 
 def elu(x: Any, /, alpha: float = 1.0) -> Tensor:
-    """Return x where it is positive, else alpha (e^x - 1), with slope alpha at 0 (Clevert et al. 2016).
-
-    Shape, dtype and what it raises are as for sigmoid.
+    """Return x where it is positive, else alpha (e^x - 1), with slope alpha at 0 (Clevert et al. 2016);
+    shape, dtype and what it raises are as for sigmoid.
 
     >>> elu(Tensor([-1.0, 2.0]))
     Tensor([-0.63212,  2.       ])
@@ -277,7 +277,7 @@ class GELU(Function):
 def gelu(x: Any, /, approximate: bool = False) -> Tensor:
     """Return x times the share of normal values below x (Hendrycks and Gimpel 2016).
 
-    ``approximate=True`` is their form with tanh, within 0.0005. Shape, dtype and what it raises: as sigmoid.
+    ``approximate=True`` is their form with tanh, within 0.0005; shape, dtype and what it raises: as sigmoid.
 
     >>> gelu(Tensor([-1.0, 2.0]))
     Tensor([-0.15866,  1.95450 ])
@@ -303,9 +303,8 @@ class SiLU(Function):
 
 
 def silu(x: Any, /) -> Tensor:
-    """Return x sigmoid(x), also called swish (Elfwing et al. 2018, Ramachandran et al. 2017).
-
-    Shape, dtype and what it raises are as for sigmoid.
+    """Return x sigmoid(x), also called swish (Elfwing et al. 2018, Ramachandran et al. 2017); shape, dtype
+    and what it raises are as for sigmoid.
 
     >>> silu(Tensor([-1.0, 2.0]))
     Tensor([-0.26894,  1.76159 ])

@@ -12,7 +12,7 @@ import numpy as np
 from .. import kernels, ops
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError
 from ..function import Function
-from ..tensor import Tensor, as_array
+from ..tensor import Tensor, as_arrays
 from .reduction import floating
 from .registry import register
 
@@ -174,7 +174,7 @@ def softmax_cross_entropy(
     >>> softmax_cross_entropy(Tensor([[2.0, 0.0], [0.0, 0.0]]), Tensor([0, 1]))
     Tensor([0.1269, 0.6931 ])
     """
-    logits, targets = _arrays(logits, targets)
+    logits, targets = as_arrays(logits, targets)
     _check_smoothing(label_smoothing)
     labels = targets.data if isinstance(targets, Tensor) else targets
     if labels.dtype.kind in "iu" and labels.ndim == logits.ndim - 1:
@@ -200,11 +200,6 @@ def softmax_cross_entropy(
     if label_smoothing:
         targets = targets * (1 - label_smoothing) + label_smoothing / max(logits.shape[-1], 1)
     return SoftmaxCrossEntropy.apply(logits, targets)
-
-
-def _arrays(*values: Any) -> Any:
-    """Make arrays of numbers and lists, whose floats have no width of their own."""
-    return [x if isinstance(x, Tensor | np.ndarray) else as_array(x) for x in values]
 
 
 def _as_floats(targets: Any, logits: Any) -> Any:
@@ -249,7 +244,7 @@ def sigmoid_cross_entropy(logits: Any, targets: Any, /, *, label_smoothing: floa
     >>> sigmoid_cross_entropy(Tensor([0.0, -100.0]), Tensor([1.0, 1.0]))
     Tensor([  0.693, 100.   ])
     """
-    logits, targets = _arrays(logits, targets)
+    logits, targets = as_arrays(logits, targets)
     _check_smoothing(label_smoothing)
     targets = _as_floats(targets, logits)
     if label_smoothing:

@@ -9,6 +9,7 @@ from .. import ops
 from ..function import Function
 from ..tensor import Tensor, check_device
 from .arithmetic import Binary
+from .reduction import all_floating, floating
 from .registry import register
 
 __all__ = [
@@ -38,7 +39,7 @@ class Exp(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.exp(x)
+        return np.exp(floating(x))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -65,7 +66,7 @@ class Exp2(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.exp2(x)
+        return np.exp2(floating(x))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -92,7 +93,7 @@ class Expm1(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.expm1(x)
+        return np.expm1(floating(x))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -117,7 +118,7 @@ class Log(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.log(x)
+        return np.log(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -144,7 +145,7 @@ class Log1p(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.log1p(x)
+        return np.log1p(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -169,7 +170,7 @@ class Log2(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.log2(x)
+        return np.log2(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -194,7 +195,7 @@ class Log10(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.log10(x)
+        return np.log10(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -219,7 +220,7 @@ class LogAddExp(Binary):
 
     @staticmethod
     def forward(x1: Any, x2: Any) -> Any:
-        return np.logaddexp(x1, x2)
+        return np.logaddexp(*all_floating(x1, x2))
 
     @staticmethod
     def backward(g: Any, x1: Any, x2: Any, needs: tuple[bool, ...]) -> Any:
@@ -250,7 +251,7 @@ class Sqrt(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.sqrt(x)
+        return np.sqrt(floating(x))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -278,7 +279,7 @@ class Rsqrt(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return 1 / np.sqrt(x)
+        return 1 / np.sqrt(floating(x))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -305,7 +306,7 @@ class Cbrt(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.cbrt(x)
+        return np.cbrt(floating(x))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -332,7 +333,7 @@ class Hypot(Binary):
 
     @staticmethod
     def forward(x1: Any, x2: Any) -> Any:
-        return np.hypot(x1, x2)
+        return np.hypot(*all_floating(x1, x2))
 
     @staticmethod
     def backward(g: Any, x1: Any, x2: Any, out: Any, needs: tuple[bool, ...]) -> Any:

@@ -86,9 +86,10 @@ class Cholesky(Function):
 def cholesky(x: Any, /, *, upper: bool = False) -> Tensor:
     """Return the triangular L with L Lᵀ = x, or Lᵀ if ``upper``, for positive definite x (…, n, n).
 
-    Only the symmetric part of x, (x + xᵀ) / 2, counts, so the gradient is symmetric too. Raises ShapeError
-    if the matrices aren't square, ArgumentError if one isn't positive definite. (Murray, "Differentiation
-    of the Cholesky decomposition", 2016.)
+    Only the symmetric part of x, (x + xᵀ) / 2, counts, so the gradient is symmetric too. float32 stays
+    float32, whole numbers give float64. Raises ShapeError if the matrices aren't square, ArgumentError if one
+    isn't positive definite, DTypeError for float16. (Murray, "Differentiation of the Cholesky decomposition",
+    2016.)
 
     >>> cholesky(Tensor([[4.0, 2.0], [2.0, 2.0]]))
     Tensor([[2., 0.],
@@ -146,9 +147,10 @@ def qr(x: Any, /, *, mode: str = "reduced") -> QRResult:
     """Return (Q, R) with Q @ R = x for x (…, m, n): (…, m, k) and (…, k, n) with k = min(m, n).
 
     With mode "complete", k = m; the columns of Q beyond n are then any that complete it, and have no
-    gradient. The first k columns of x must be independent: GradientError is raised for others. Raises
-    ArgumentError for another mode. (Walter & Lehmann, "Algorithmic differentiation of linear algebra
-    functions", 2010; Seeger et al., "Auto-differentiating linear algebra", 2017.)
+    gradient. The first k columns of x must be independent: GradientError is raised for others. float32 stays
+    float32, whole numbers give float64. Raises ArgumentError for another mode, ShapeError for less than two
+    axes. (Walter & Lehmann, "Algorithmic differentiation of linear algebra functions", 2010; Seeger et al.,
+    "Auto-differentiating linear algebra", 2017.)
 
     >>> qr(Tensor([[0.0, 2.0], [3.0, 0.0]])).R
     Tensor([[-3.,  0.],
@@ -191,8 +193,9 @@ def eigh(x: Any, /) -> EighResult:
 
     Only the symmetric part of x, (x + xᵀ) / 2, counts, so the gradient is symmetric too. Where eigenvalues
     are equal, their vectors have no derivative: there the gradient is right for what depends on the values,
-    or on the space of those vectors; second derivatives aren't. Raises ShapeError if the matrices aren't
-    square, ArgumentError for nan and inf. (Giles, "Collected matrix derivative results", 2008.)
+    or on the space of those vectors; second derivatives aren't. float32 stays float32, whole numbers give
+    float64. Raises ShapeError if the matrices aren't square, ArgumentError for nan and inf. (Giles,
+    "Collected matrix derivative results", 2008.)
 
     >>> eigh(Tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
     Tensor([1., 2.])
@@ -201,7 +204,9 @@ def eigh(x: Any, /) -> EighResult:
 
 
 def eigvalsh(x: Any, /) -> Tensor:
-    """Return the eigenvalues of symmetric x (…, n, n) in ascending order: (…, n). See eigh.
+    """Return the eigenvalues of symmetric x (…, n, n) in ascending order: (…, n).
+
+    What counts, the dtypes and what it raises are as for eigh.
 
     >>> eigvalsh(Tensor([[0.0, 1.0], [1.0, 0.0]]))
     Tensor([-1.,  1.])
@@ -261,8 +266,9 @@ def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
     k is min(m, n); with ``full_matrices`` U is (…, m, m) and Vh (…, n, n), filled up with any vectors that
     complete them, whose gradient raises GradientError. Where singular values are equal or 0, their vectors
     have no derivative: there the gradient is right for what depends on the values, or on the space of those
-    vectors; second derivatives aren't. Raises ArgumentError for nan and inf. (Townsend, "Differentiating
-    the singular value decomposition", 2016.)
+    vectors; second derivatives aren't. float32 stays float32, whole numbers give float64. Raises ShapeError
+    for less than two axes, ArgumentError for nan and inf. (Townsend, "Differentiating the singular value
+    decomposition", 2016.)
 
     >>> svd(Tensor([[3.0, 0.0], [0.0, 4.0]])).S
     Tensor([4., 3.])
@@ -271,7 +277,9 @@ def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
 
 
 def svdvals(x: Any, /) -> Tensor:
-    """Return the singular values of x (…, m, n) in descending order: (…, min(m, n)). See svd.
+    """Return the singular values of x (…, m, n) in descending order: (…, min(m, n)).
+
+    The dtypes and what it raises are as for svd.
 
     >>> svdvals(Tensor([[0.0, -2.0], [1.0, 0.0]]))
     Tensor([2., 1.])
@@ -314,10 +322,10 @@ def pinv(x: Any, /, *, rtol: Any = None) -> Tensor:
     """Return the pseudo-inverses (…, m, n) of matrices (…, n, m) (Moore & Penrose).
 
     Singular values below ``rtol`` times the largest count as 0; by default max(n, m) times the dtype's
-    epsilon. The gradient is that among matrices of the same rank; where the rank changes, the
-    pseudo-inverse jumps (Golub & Pereyra, "The differentiation of pseudo-inverses and nonlinear least
-    squares problems whose variables separate", 1973). Raises ShapeError for less than two axes,
-    ArgumentError for nan and inf.
+    epsilon. The gradient is that among matrices of the same rank; where the rank changes, the pseudo-inverse
+    jumps (Golub & Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems whose
+    variables separate", 1973). float32 stays float32, whole numbers give float64. Raises ShapeError for less
+    than two axes, ArgumentError for nan and inf.
 
     >>> pinv(Tensor([[1.0], [1.0]]))
     Tensor([[0.5, 0.5]])
@@ -360,7 +368,8 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Tenso
 
     "fro" (or None): the root of the sum of squares; "nuc": the sum of the singular values; 2 and -2: the
     largest and the smallest of them; 1 and -1: the largest and smallest sum of sizes in a column; inf and
-    -inf: in a row. Raises ArgumentError for another ``ord``, ShapeError for less than two axes.
+    -inf: in a row. float32 stays float32, whole numbers give float64. Raises ArgumentError for another
+    ``ord``, ShapeError for less than two axes.
 
     >>> matrix_norm(Tensor([[3.0, 0.0], [0.0, -4.0]]), ord="nuc")
     Tensor(7.)

@@ -1,5 +1,6 @@
 """Indexing: picking elements out of a tensor, and putting others in their places."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from ..errors import ArgumentError, DataError, DTypeError, ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor, as_array
 from .arithmetic import unbroadcast
-from .indices import is_basic, lasting, numbers_at, plain, shape_at, whole
+from .indices import along_one_axis, lasting, names_once, numbers_at, plain, shape_at, whole
 from .reduction import normalize_axes
 from .registry import register
 
@@ -28,7 +29,11 @@ class GetItem(Function):
 
     @staticmethod
     def forward(x: Any, *, index: Any) -> Any:
-        return np.asarray(x)[index]
+        x = np.asarray(x)
+        one = along_one_axis(index)
+        if one is not None and one[0] < x.ndim and x.flags.c_contiguous:
+            return np.take(x, one[1], one[0])  # up to seven times as quick
+        return x[index]
 
     @staticmethod
     def backward(g: Any, x_shape: Shape, index: Any) -> Any:
@@ -89,7 +94,7 @@ class IndexAdd(Function):
     @staticmethod
     def forward(x: Any, v: Any, *, index: Any) -> Any:
         y = np.array(x, np.result_type(x, v), order="C")
-        return _add_at(y, index, _spread(v, y.shape, index))
+        return _add_at(y, index, _spread(v, y, index))
 
     @staticmethod
     def backward(g: Any, v_shape: Shape, index: Any, needs: tuple[bool, ...]) -> Any:
@@ -106,7 +111,7 @@ class IndexSet(Function):
     @staticmethod
     def forward(x: Any, v: Any, *, index: Any) -> Any:
         y = np.array(x, np.result_type(x, v), order="C")
-        y[index] = _spread(v, y.shape, index)
+        y[index] = _spread(v, y, index)
         return y
 
     @staticmethod
@@ -115,7 +120,7 @@ class IndexSet(Function):
         if not needs[1]:
             return dx, None
         dv = ops.getitem(g, index)
-        if not is_basic(index):  # what was overwritten by a later value gets nothing
+        if not names_once(index):  # what was overwritten by a later value gets nothing
             dv = ops.where(lasting(g.shape, index), dv, 0.0)
         return dx, unbroadcast(dv, v_shape)
 
@@ -175,14 +180,15 @@ class Places:
         Tensor([25.,  2.,  3.])
         """
         x, index = self._x, self._index
-        if isinstance(v, int | float):  # a plain number must not widen x, as an array of it would
-            v = np.asarray(v, np.result_type(x.dtype, v))
         while True:
             product = ops.multiply(getitem(x, index), v)
-            if is_basic(index) or (once := lasting(x.shape, index)).all():
+            if names_once(index) or (once := lasting(x.shape, index)).all():
                 return IndexSet.apply(x, product, index=index)
             # A place that is named twice is multiplied twice: by its last factor, then by those before.
-            numbers, v = numbers_at(x.shape, index), ops.broadcast_to(v, once.shape)
+            numbers = numbers_at(x.shape, index)
+            if isinstance(v, int | float):  # an array of it must not widen x
+                v = np.asarray(v, product.dtype)
+            v = ops.broadcast_to(v, once.shape)
             last, index = (np.unravel_index(numbers[chosen], x.shape) for chosen in (once, ~once))
             x = IndexSet.apply(x, ops.multiply(getitem(x, last), v[once]), index=last)
             v = v[~once]
@@ -320,9 +326,12 @@ def one_hot(x: Any, /, num_classes: int, *, axis: int = -1, dtype: DTypeLike = n
     return OneHot.apply(x, num_classes=num_classes, axis=axis, dtype=dtype)
 
 
-def _spread(v: Any, shape: Shape, index: Any) -> Any:
-    """Return v broadcast to the places that an index names."""
-    places = shape_at(shape, index)
+def _spread(v: Any, y: Any, index: Any) -> Any:
+    """Return v broadcast to the places of y that an index names, in y's dtype; it must be able to hold v."""
+    if np.asarray(v).dtype.kind not in "fiub":
+        raise DTypeError(f"v must be numbers or bools, got {v!r}")
+    places = shape_at(y.shape, index)
+    v = np.asarray(v, y.dtype)
     try:
         return np.broadcast_to(v, places)
     except ValueError:
@@ -330,14 +339,29 @@ def _spread(v: Any, shape: Shape, index: Any) -> Any:
 
 
 def _add_at(y: Any, index: Any, v: Any) -> Any:
-    """Add v to a contiguous y at an index, as often as a place is named; return y."""
-    if is_basic(index):
+    """Add v to a contiguous y at an index, in order and as often as a place is named; return y."""
+    if names_once(index):
         y[index] += v
     elif v.ndim == 1:
         np.add.at(y, index, v)
+    elif (one := along_one_axis(index)) is not None:
+        _add_slices(y, *one, v)
     else:  # NumPy is three to twenty times quicker with a single index
         np.add.at(y.reshape(-1), numbers_at(y.shape, index).ravel(), v.ravel())
     return y
+
+
+def _add_slices(y: Any, axis: int, places: Any, v: Any) -> None:
+    """Add slices of v to those at places along an axis of a contiguous y."""
+    lead, n, row = math.prod(y.shape[:axis]), y.shape[axis], math.prod(y.shape[axis + 1 :])
+    slices, more = y.reshape(lead, n, row), v.reshape(lead, places.size, row)
+    if row >= 64 and lead * row >= 1000:  # so long that a step of Python for each is nothing
+        for i, place in enumerate(places.ravel().tolist()):
+            slices[:, place] += more[:, i]
+    else:
+        starts = np.arange(lead)[:, np.newaxis] * n + places.ravel() % n
+        numbers = starts[..., np.newaxis] * row + np.arange(row)
+        np.add.at(y.reshape(-1), numbers.ravel(), more.ravel())
 
 
 def _matrix(name: str, shape: Shape) -> tuple[int, int]:

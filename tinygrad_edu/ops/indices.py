@@ -1,6 +1,7 @@
 """Indices: what may stand in x[...], and which places it names."""
 
 import math
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -40,13 +41,24 @@ def whole(indices: Any) -> Any:
     return array
 
 
-def is_basic(index: Any) -> bool:
-    """Tell whether an index has ints, slices, None and ... alone: then it names no place twice."""
-    parts = index if isinstance(index, tuple) else (index,)
+def names_once(index: Any) -> bool:
+    """Tell whether an index can't name a place twice, since it has no array of whole numbers."""
     return all(
-        i is None or i is Ellipsis or (isinstance(i, slice | int | np.integer) and not isinstance(i, bool))
-        for i in parts
+        i is None
+        or isinstance(i, slice | int | np.integer | EllipsisType)
+        or (isinstance(i, np.ndarray) and i.dtype == bool)
+        for i in (index if isinstance(index, tuple) else (index,))
     )
+
+
+def along_one_axis(index: Any) -> tuple[int, Any] | None:
+    """Return (axis, places) if an index is one array of whole numbers, after nothing but full slices."""
+    *before, places = index if isinstance(index, tuple) and index else (index,)
+    if not isinstance(places, np.ndarray) or places.dtype.kind not in "iu":
+        return None
+    if not all(isinstance(i, slice) and i == slice(None) for i in before):
+        return None
+    return len(before), places.astype(np.intp, copy=False)
 
 
 def shape_at(shape: Shape, index: Any) -> Shape:

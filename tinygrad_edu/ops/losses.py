@@ -12,7 +12,7 @@ import numpy as np
 from .. import ops
 from ..errors import DataError, DTypeError, ShapeError
 from ..function import Function
-from ..tensor import Tensor, as_array
+from ..tensor import Tensor, as_array, as_arrays
 from .classification import check_labels
 from .registry import register
 
@@ -39,7 +39,7 @@ def alike(
 
     Raises ShapeError, with the loss's name, if the shapes differ, and DTypeError if there are no numbers.
     """
-    y_true, y_pred = (y if isinstance(y, Tensor | np.ndarray) else as_array(y) for y in (y_true, y_pred))
+    y_true, y_pred = as_arrays(y_true, y_pred)
     if y_true.shape != y_pred.shape:
         mend = f"; reshape {first} to {y_pred.shape}" if y_true.size == y_pred.size else ""
         raise ShapeError(

@@ -66,8 +66,9 @@ class Matmul(Function):
 def matmul(x1: Any, x2: Any, /) -> Tensor:
     """Return the matrix product of (…, n, k) and (…, k, m): (…, n, m); leading axes broadcast.
 
-    A vector (k,) counts as a row on the left and a column on the right, as in NumPy. Raises ShapeError if
-    the inner sizes differ.
+    A vector (k,) counts as a row on the left and a column on the right, as in NumPy. The dtypes promote;
+    whole numbers stay whole. Raises ShapeError if the inner sizes differ, or for a single number, DTypeError
+    for text.
 
     >>> matmul(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]))
     Tensor([[11.]])
@@ -113,6 +114,8 @@ class Linear(Function):
 
 def linear(x: Any, w: Any, b: Any, /) -> Tensor:
     """Return x @ w + b for x (…, inputs), w (inputs, outputs) and b (outputs,): (…, outputs).
+
+    The dtypes promote. Raises ShapeError if the shapes don't fit, DTypeError for text.
 
     >>> linear(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]), Tensor([0.5]))
     Tensor([[11.5]])
@@ -167,10 +170,10 @@ class Einsum(Function):
 def einsum(subscripts: str, /, *operands: Any) -> Tensor:
     """Return a sum of products by Einstein's convention, as np.einsum does; the dtypes promote.
 
-    Each operand's axes are named by letters, ``...`` stands for those before or between, and what isn't
-    named after ``->`` is summed over. Without ``->`` the letters that occur once are kept, in alphabetical
-    order. Axes of one name must be equal, or 1. Raises ArgumentError for an expression that makes no
-    sense, ShapeError for sizes that don't fit.
+    Each operand's axes are named by letters, ``...`` stands for those before or between, and what isn't named
+    after ``->`` is summed over: "ij,jk->ik" takes (n, m) and (m, k) to (n, k). Without ``->`` the letters
+    that occur once are kept, in alphabetical order. Axes of one name must be equal, or 1. Raises
+    ArgumentError for an expression that makes no sense, ShapeError for sizes that don't fit.
 
     >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]])
     >>> einsum("ij,kj->ik", x, x), einsum("ii", x)
@@ -241,7 +244,9 @@ def _unstretched(operands: Any, subscripts: str) -> tuple[Any, list[str], str, d
 def tensordot(x1: Any, x2: Any, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
     """Return the sum of products over the last ``axes`` axes of x1 and the first of x2, or over named pairs.
 
-    The result has the other axes of x1, then those of x2. Raises ShapeError if the sizes of a pair differ.
+    The result has the other axes of x1, then those of x2: with axes=1, (…, k) and (k, …) lose k. The dtypes
+    promote; whole numbers stay whole. Raises ShapeError if the sizes of a pair differ or there is no such
+    axis, ArgumentError for more axes than both have.
 
     >>> tensordot(Tensor([[1.0, 2.0]]), Tensor([[3.0, 4.0]]), axes=([1], [1]))
     Tensor([[11.]])
@@ -265,8 +270,9 @@ def tensordot(x1: Any, x2: Any, /, *, axes: int | tuple[Sequence[int], Sequence[
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
     """Return the dot products of the vectors along an axis, which must be equally long; the others broadcast.
 
-    The axis is counted from the end, or from the front if both have as many axes. Raises ShapeError if the
-    lengths differ, ArgumentError if there is no such axis.
+    The axis is counted from the end, or from the front if both have as many axes: ArgumentError is raised if
+    not. The dtypes promote; whole numbers stay whole. Raises ShapeError if the lengths differ or there is no
+    such axis.
 
     >>> vecdot(Tensor([[1.0, 2.0], [3.0, 4.0]]), Tensor([10.0, 1.0]))
     Tensor([12., 34.])
@@ -294,7 +300,9 @@ def _axis_last(x: Any, axis: int) -> Any:
 
 
 def outer(x1: Any, x2: Any, /) -> Tensor:
-    """Return all products of the elements of two vectors (n,) and (m,): (n, m). Raises ShapeError for others.
+    """Return all products of the elements of two vectors (n,) and (m,): (n, m).
+
+    The dtypes promote; whole numbers stay whole. Raises ShapeError for other shapes, DTypeError for text.
 
     >>> outer(Tensor([1.0, 2.0]), Tensor([3.0, 4.0, 5.0]))
     Tensor([[ 3.,  4.,  5.],
@@ -306,7 +314,8 @@ def outer(x1: Any, x2: Any, /) -> Tensor:
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
     """Return the cross products of the vectors of 3 along an axis; the other axes broadcast.
 
-    It stands at right angles on both. Raises ShapeError if a vector hasn't 3 elements.
+    It stands at right angles on both. The dtypes promote; whole numbers stay whole. Raises ShapeError if a
+    vector hasn't 3 elements or there is no such axis, DTypeError for bools.
 
     >>> cross(Tensor([1.0, 0.0, 0.0]), Tensor([0.0, 1.0, 0.0]))
     Tensor([0., 0., 1.])
@@ -325,7 +334,7 @@ def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
 def trace(x: Any, /, *, offset: int = 0, dtype: DTypeLike | None = None) -> Tensor:
     """Return the sum of the diagonal of matrices (…, n, m): (…); a positive offset is above the main one.
 
-    ``dtype`` is the one to sum in. Raises ShapeError for less than two axes.
+    ``dtype`` is the one to sum in, by default as in :func:`sum`. Raises ShapeError for less than two axes.
 
     >>> trace(Tensor([[1.0, 2.0], [3.0, 4.0]]))
     Tensor(5.)

@@ -77,15 +77,16 @@ def add_up(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
     """
     x = np.asarray(x)
     if dtype is None and x.dtype == np.float32 and x.size > _FEW:
-        over = normalize_axes(axis, x.ndim)
-        outer, inner = over, ()
-        while x.ndim - 1 - len(inner) in outer:
-            inner = (x.ndim - 1 - len(inner), *inner)
-            outer = tuple([a for a in outer if a not in inner])
-        if count(x.shape, over) > _FEW and (outer or not x.flags.c_contiguous):
-            y = np.add.reduce(x, outer or inner, np.float64, keepdims=True)
-            y = np.add.reduce(y, inner, keepdims=True) if outer else y
-            return (y if keepdims else np.squeeze(y, over)).astype(x.dtype)
+        terms = x.shape[axis] if type(axis) is int else count(x.shape, axis)
+        if terms > _FEW:
+            over, start = normalize_axes(axis, x.ndim), x.ndim
+            while start - 1 in over:
+                start -= 1
+            outer, inner = tuple([a for a in over if a < start]), tuple(range(start, x.ndim))
+            if outer or not x.flags.c_contiguous:
+                y = np.add.reduce(x, outer or inner, np.float64, keepdims=True)
+                y = np.add.reduce(y, inner, keepdims=True) if outer and inner else y
+                return (y if keepdims else np.squeeze(y, over)).astype(np.float32)
     return np.add.reduce(x, axis, dtype, keepdims=keepdims)
 
 
@@ -128,8 +129,9 @@ class Sum(Function):
 def sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """Return the sum over an axis, several, or all; over nothing it is 0.
 
-    It is added up in ``dtype``: by default x's own, for small whole numbers int64. Raises ShapeError for an
-    axis that x doesn't have, as every reduction does.
+    The shape loses the axes, or keeps them as 1 with ``keepdims``. It is added up in ``dtype``: by default
+    x's own, for bools and small whole numbers int64 (unsigned: uint64). Raises ShapeError for an axis that x
+    doesn't have, as every reduction does, DTypeError for text.
 
     >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([4., 6.])
@@ -160,6 +162,9 @@ class Mean(Function):
 
 def mean(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the arithmetic mean over an axis, several, or all; over nothing it is nan.
+
+    The shape is as for :func:`sum`; floats keep their dtype, whole numbers and bools give float64. Raises
+    ShapeError for an axis that x doesn't have, DTypeError for text.
 
     >>> mean(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     Tensor([1.5, 3.5])
@@ -195,7 +200,8 @@ class Max(_Extreme):
 def max(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the largest over an axis, several, or all; nan if there is one. Equals share the gradient.
 
-    Raises ShapeError over an empty axis, which has no largest.
+    The shape is as for :func:`sum`, the dtype x's. Raises ShapeError over an empty axis, which has no
+    largest, and for one that x doesn't have, DTypeError for text.
 
     >>> max(Tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
     Tensor([5., 4.])
@@ -218,7 +224,8 @@ class Min(_Extreme):
 def min(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the smallest over an axis, several, or all; nan if there is one. Equals share the gradient.
 
-    Raises ShapeError over an empty axis, which has no smallest.
+    The shape is as for :func:`sum`, the dtype x's. Raises ShapeError over an empty axis, which has no
+    smallest, and for one that x doesn't have, DTypeError for text.
 
     >>> min(Tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
     Tensor([1., 3.])
@@ -253,6 +260,9 @@ class LogSumExp(Function):
 def logsumexp(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return ln Σ e^x over an axis, several, or all, without overflow; over nothing it is -inf.
 
+    The shape is as for :func:`sum`; floats keep their dtype, int64 becomes float64. Raises ShapeError for an
+    axis that x doesn't have, DTypeError for text.
+
     >>> logsumexp(Tensor([1000.0, 1000.0]))
     Tensor(1000.693)
     """
@@ -273,7 +283,8 @@ class ArgMax(Function):
 def argmax(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Return the index of the largest along an axis (int64), the first among equals; None: of all, flat.
 
-    A nan counts as the largest. Raises ShapeError over an empty axis.
+    A nan counts as the largest. The shape loses the axis, or keeps it as 1 with ``keepdims``. Raises
+    ShapeError over an empty axis and for one that x doesn't have, DTypeError for several.
 
     >>> argmax(Tensor([[1.0, 5.0], [4.0, 3.0]]), axis=1)
     Tensor([1, 0])
@@ -295,7 +306,8 @@ class ArgMin(Function):
 def argmin(x: Any, /, *, axis: int | None = None, keepdims: bool = False) -> Tensor:
     """Return the index of the smallest along an axis (int64), the first among equals; None: of all, flat.
 
-    A nan counts as the smallest. Raises ShapeError over an empty axis.
+    A nan counts as the smallest. The shape loses the axis, or keeps it as 1 with ``keepdims``. Raises
+    ShapeError over an empty axis and for one that x doesn't have, DTypeError for several.
 
     >>> argmin(Tensor([[1.0, 5.0], [4.0, 3.0]]), axis=1)
     Tensor([0, 1])
@@ -317,6 +329,8 @@ class AnyOf(Function):
 def any(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return whether any element over an axis, several, or all isn't 0 (nan isn't), as bool; of none, False.
 
+    The shape is as for :func:`sum`. Raises ShapeError for an axis that x doesn't have.
+
     >>> any(Tensor([[True, False], [False, False]]), axis=1)
     Tensor([ True, False])
     """
@@ -337,6 +351,8 @@ class AllOf(Function):
 def all(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return whether no element over an axis, several, or all is 0 (nan isn't), as bool; of none, True.
 
+    The shape is as for :func:`sum`. Raises ShapeError for an axis that x doesn't have.
+
     >>> all(Tensor([[True, False], [True, True]]), axis=1)
     Tensor([False,  True])
     """
@@ -356,6 +372,8 @@ class CountNonzero(Function):
 
 def count_nonzero(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return how many elements over an axis, several, or all aren't 0 (int64); nan isn't.
+
+    The shape is as for :func:`sum`. Raises ShapeError for an axis that x doesn't have, DTypeError for text.
 
     >>> count_nonzero(Tensor([[1.0, 0.0], [2.0, 3.0]]), axis=1)
     Tensor([1, 2])

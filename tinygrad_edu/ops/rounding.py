@@ -8,6 +8,7 @@ from .. import ops
 from ..function import Function
 from ..tensor import Tensor
 from .arithmetic import Binary
+from .reduction import all_floating
 from .registry import register
 
 __all__ = [
@@ -172,7 +173,7 @@ class CopySign(Binary):
 
     @staticmethod
     def forward(x1: Any, x2: Any) -> Any:
-        return np.copysign(x1, x2)
+        return np.copysign(*all_floating(x1, x2))
 
     @staticmethod
     def backward(g: Any, x1: Any, out: Any) -> Any:
@@ -199,7 +200,7 @@ class NextAfter(Binary):
 
     @staticmethod
     def forward(x1: Any, x2: Any) -> Any:
-        return np.nextafter(x1, x2)
+        return np.nextafter(*all_floating(x1, x2))
 
 
 def nextafter(x1: Any, x2: Any, /) -> Tensor:

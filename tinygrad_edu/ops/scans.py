@@ -110,9 +110,9 @@ def cumulative_sum(
 ) -> Tensor:
     """Return the sums of the first, the first two, … elements along an axis, in x's shape.
 
-    With ``include_initial`` the sum of none, 0, comes before them. ``dtype`` is what it is added up in, by
-    default as in :func:`sum`. Raises ShapeError if x is a single number, for an axis that it doesn't have, or
-    if it has several and none is named.
+    With ``include_initial`` the sum of none, 0, comes before them, and the axis is longer by 1. ``dtype`` is
+    what it is added up in, by default as in :func:`sum`. Raises ShapeError if x is a single number, for an
+    axis that it doesn't have, or if it has several and none is named.
 
     >>> cumulative_sum(Tensor([1.0, 2.0, 3.0]))
     Tensor([1., 3., 6.])
@@ -148,7 +148,7 @@ def cumulative_prod(
     """Return the products of the first, the first two, … elements along an axis, in x's shape.
 
     With ``include_initial`` the product of none, 1, comes before them. The gradient is exact where factors
-    are 0. ``dtype`` and errors: see :func:`cumulative_sum`.
+    are 0. ``dtype`` is as in :func:`cumulative_sum`. Raises ShapeError as that does.
 
     >>> cumulative_prod(Tensor([1.0, 2.0, 3.0]), include_initial=True)
     Tensor([1., 1., 2., 6.])
@@ -180,9 +180,10 @@ class CumulativeLogSumExp(Function):
 
 
 def cumulative_logsumexp(x: Any, /, *, axis: int | None = None) -> Tensor:
-    """Return ln Σ e^x of the first, the first two, … elements along an axis, without overflow.
+    """Return ln Σ e^x of the first, the first two, … elements along an axis, in x's shape, without overflow.
 
-    Whole numbers become floats. Raises ShapeError as :func:`cumulative_sum` does.
+    Floats keep their dtype, int64 becomes float64. Raises ShapeError as :func:`cumulative_sum` does,
+    DTypeError for text.
 
     >>> cumulative_logsumexp(Tensor([1000.0, 1000.0]))
     Tensor([1000.   , 1000.693])

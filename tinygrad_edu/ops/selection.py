@@ -45,7 +45,12 @@ def where(condition: Any, x1: Any, x2: Any, /) -> Tensor:
     >>> where(Tensor([True, False]), Tensor([1.0, 2.0]), 0.0)
     Tensor([1., 0.])
     """
+    if type(x1) in _NUMBERS and type(x2) in _NUMBERS and float in (type(x1), type(x2)):
+        x1 = np.float32(x1)  # floats without a neighbour to take a width from are float32, as in Tensor(1.0)
     return Where.apply(condition, x1, x2)
+
+
+_NUMBERS = (float, int)
 
 
 @register

@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from .. import ops
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..function import Function, shape_of
-from ..tensor import Tensor
+from ..tensor import Tensor, as_arrays
 from .reduction import normalize_axes
 from .registry import register
 
@@ -217,7 +217,7 @@ def broadcast_arrays(*arrays: Any) -> tuple[Tensor, ...]:
     [(2, 3), (2, 3)]
     """
     shape = broadcast_shapes(*[shape_of(x) for x in arrays])
-    return tuple([broadcast_to(x, shape) for x in arrays])
+    return tuple([broadcast_to(x, shape) for x in as_arrays(*arrays)])
 
 
 @register
@@ -357,7 +357,8 @@ class Stack(Function):
 
     @staticmethod
     def forward(*arrays: Any, axis: int) -> Any:
-        return np.stack(arrays, axis)
+        # With a dtype of their own, so that a Python number takes the arrays'.
+        return np.stack(arrays, axis, dtype=np.result_type(*arrays))
 
     @staticmethod
     def backward(g: Any, axis: int) -> Any:

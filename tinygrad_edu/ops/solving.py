@@ -82,7 +82,8 @@ class Inv(Function):
 def inv(x: Any, /) -> Tensor:
     """Return the inverses of square matrices (…, n, n). To solve a system, use solve: it is more exact.
 
-    Raises ShapeError if they aren't square, ArgumentError if one is singular.
+    float32 stays float32, whole numbers give float64. Raises ShapeError if they aren't square, ArgumentError
+    if one is singular, DTypeError for float16.
 
     >>> inv(Tensor([[2.0, 0.0], [0.0, 4.0]]))
     Tensor([[0.5 , 0.  ],
@@ -136,7 +137,8 @@ class Solve(_System):
 def solve(x1: Any, x2: Any, /) -> Tensor:
     """Return the Y with x1 @ Y = x2, for x1 (…, n, n) and x2 (n,) or (…, n, k); leading axes broadcast.
 
-    Raises ShapeError if the shapes don't fit, ArgumentError if a matrix is singular.
+    The result is of float32 if both are, else of float64. Raises ShapeError if the shapes don't fit,
+    ArgumentError if a matrix is singular, DTypeError for float16.
 
     >>> solve(Tensor([[2.0, 0.0], [0.0, 4.0]]), Tensor([1.0, 1.0]))
     Tensor([0.5 , 0.25])
@@ -199,8 +201,9 @@ def solve_triangular(
 ) -> Tensor:
     """Return the Y with a @ Y = b, or aᵀ @ Y = b if transposed, for a triangular a; shapes as in solve.
 
-    Only the triangle that ``lower`` names is read, and not its diagonal if ``unit_diagonal`` says that it
-    is all ones. Raises ShapeError if the shapes don't fit, ArgumentError if there is a 0 on the diagonal.
+    Only the triangle that ``lower`` names is read, and not its diagonal if ``unit_diagonal`` says that it is
+    all ones. The result is of float32 if both are, else of float64. Raises ShapeError if the shapes don't
+    fit, ArgumentError if there is a 0 on the diagonal.
 
     >>> solve_triangular(Tensor([[2.0, 0.0], [1.0, 4.0]]), Tensor([2.0, 5.0]), lower=True)
     Tensor([1., 1.])
@@ -240,8 +243,9 @@ class Det(Function):
 def det(x: Any, /) -> Tensor:
     """Return the determinants of square matrices (…, n, n): (…). For large matrices slogdet can't overflow.
 
-    The first two derivatives are right for singular matrices too; higher ones need an inverse. Raises
-    ShapeError if the matrices aren't square.
+    The first two derivatives are right for singular matrices too; higher ones need an inverse. float32 stays
+    float32, whole numbers give float64. Raises ShapeError if the matrices aren't square, DTypeError for
+    float16.
 
     >>> det(Tensor([[2.0, 1.0], [0.0, 4.0]]))
     Tensor(8.)
@@ -322,8 +326,9 @@ class SlogDet(Function):
 def slogdet(x: Any, /) -> SlogdetResult:
     """Return (sign, logabsdet) of the determinants of square matrices (…, n, n): two results (…).
 
-    A singular matrix has sign 0 and logarithm -inf; its gradient raises ArgumentError. The sign's gradient
-    is 0. Raises ShapeError if the matrices aren't square.
+    A singular matrix has sign 0 and logarithm -inf; its gradient raises ArgumentError. The sign's gradient is
+    0. float32 stays float32, whole numbers give float64. Raises ShapeError if the matrices aren't square,
+    DTypeError for float16.
 
     >>> slogdet(Tensor([[1.0, 0.0], [0.0, -1.0]]))
     SlogdetResult(sign=Tensor(-1.), logabsdet=Tensor(0.))
@@ -334,8 +339,8 @@ def slogdet(x: Any, /) -> SlogdetResult:
 def matrix_power(x: Any, n: int, /) -> Tensor:
     """Return the n-fold products of square matrices (…, n, n) with themselves, by squaring; n < 0 inverts.
 
-    The 0th power is the identity. Raises ShapeError if the matrices aren't square, ArgumentError if n isn't
-    a whole number, or a matrix to invert is singular.
+    The 0th power is the identity. The dtype is x's, but of whole numbers inverted float64. Raises ShapeError
+    if the matrices aren't square, ArgumentError if n isn't a whole number, or a matrix to invert is singular.
 
     >>> matrix_power(Tensor([[1.0, 1.0], [0.0, 1.0]]), 5)
     Tensor([[1., 5.],

@@ -79,7 +79,8 @@ class ArgSort(Function):
 def argsort(x: Any, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
     """Return the indices (int64) that put x in order along an axis: see :func:`sort`.
 
-    Equal elements keep their order, descending too. Raises ShapeError for an axis that x doesn't have.
+    They have x's shape. Equal elements keep their order, descending too. Raises ShapeError for an axis that x
+    doesn't have.
 
     >>> argsort(Tensor([3.0, 1.0, 3.0]), descending=True)
     Tensor([0, 2, 1])
@@ -97,9 +98,9 @@ class TopKResult(NamedTuple):
 def top_k(x: Any, k: int, /, *, axis: int = -1, largest: bool = True) -> TopKResult:
     """Return the k largest (or smallest) along an axis, in order, as (values, indices) of length k there.
 
-    Of equals the first come first, and each place keeps its own gradient; nan comes last, in both directions.
-    The indices are int64. Raises ArgumentError if k is negative or more than there are, ShapeError for an
-    axis that x doesn't have.
+    Both have x's shape but for the axis. Of equals the first come first, and each place keeps its own
+    gradient; nan comes last, in both directions. The values have x's dtype, the indices int64. Raises
+    ArgumentError if k is negative or more than there are, ShapeError for an axis that x doesn't have.
 
     >>> top_k(Tensor([1.0, 4.0, 2.0, 4.0]), 3)
     TopKResult(values=Tensor([4., 4., 2.]), indices=Tensor([1, 3, 2]))
@@ -157,7 +158,8 @@ class NonZero(Function):
 def nonzero(x: Any, /) -> tuple[Tensor, ...]:
     """Return the indices (int64) of the elements that aren't 0, in row-major order: a tensor for each axis.
 
-    Raises ShapeError if x is a single number, which has no axis.
+    Each has the shape (n,), for n such elements. Raises ShapeError if x is a single number, which has no
+    axis.
 
     >>> nonzero(Tensor([[0.0, 2.0], [3.0, 0.0]]))
     (Tensor([0, 1]), Tensor([1, 0]))
@@ -206,8 +208,9 @@ def unique_all(x: Any, /) -> UniqueAllResult:
     """Return (values, indices, inverse_indices, counts): the distinct values in ascending order, as a list.
 
     indices are the places in the flattened x where each is first; inverse_indices have x's shape, with
-    values[inverse_indices] equal to x; counts tell how often each is there (all int64). Every nan counts as
-    distinct. None has a gradient: x[indices] has.
+    values[inverse_indices] equal to x; counts tell how often each is there (all int64). The values have x's
+    dtype, and every nan counts as distinct. None has a gradient: x[indices] has. Raises DTypeError for a list
+    of what isn't numbers.
 
     >>> unique_all(Tensor([3, 1, 3])).values, unique_all(Tensor([3, 1, 3])).indices
     (Tensor([1, 3]), Tensor([1, 0]))
@@ -217,6 +220,9 @@ def unique_all(x: Any, /) -> UniqueAllResult:
 
 def unique_counts(x: Any, /) -> UniqueCountsResult:
     """Return (values, counts): the distinct values in ascending order, and how often each is there (int64).
+
+    Both are of shape (n,) for n values, which have x's dtype; every nan counts as distinct. Raises DTypeError
+    for a list of what isn't numbers.
 
     >>> unique_counts(Tensor([3, 1, 3]))
     UniqueCountsResult(values=Tensor([1, 3]), counts=Tensor([1, 2]))
@@ -228,7 +234,8 @@ def unique_counts(x: Any, /) -> UniqueCountsResult:
 def unique_inverse(x: Any, /) -> UniqueInverseResult:
     """Return (values, inverse_indices): the distinct values, ascending, and which of them each element is.
 
-    The indices (int64) have x's shape: values[inverse_indices] is x again.
+    The indices (int64) have x's shape: values[inverse_indices] is x again. The values have x's dtype, and
+    every nan counts as distinct. Raises DTypeError for a list of what isn't numbers.
 
     >>> unique_inverse(Tensor([3, 1, 3]))
     UniqueInverseResult(values=Tensor([1, 3]), inverse_indices=Tensor([1, 0, 1]))
@@ -239,6 +246,8 @@ def unique_inverse(x: Any, /) -> UniqueInverseResult:
 
 def unique_values(x: Any, /) -> Tensor:
     """Return the distinct values in ascending order, as a list; every nan counts as distinct.
+
+    It has the shape (n,) for n values, and x's dtype. Raises DTypeError for a list of what isn't numbers.
 
     >>> unique_values(Tensor([3, 1, 3]))
     Tensor([1, 3])
@@ -259,6 +268,9 @@ class IsIn(Function):
 
 def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> Tensor:
     """Return, in x1's shape, whether each element is among those of x2 (any shape); invert: whether it isn't.
+
+    The result is of bools; numbers are compared in their common dtype, and nan is in nothing. Raises
+    DTypeError for a list of what isn't numbers.
 
     >>> isin(Tensor([1, 2, 3]), Tensor([3, 1]))
     Tensor([ True, False,  True])

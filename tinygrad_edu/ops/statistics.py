@@ -53,8 +53,9 @@ def _products_before(rows: Any, dtype: Any) -> Any:
 def prod(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Tensor:
     """Return the product over an axis, several, or all; over nothing it is 1.
 
-    It is multiplied in ``dtype``: by default x's own, for small whole numbers int64. The gradients of every
-    order are exact where factors are 0. Raises ShapeError for an axis that x doesn't have.
+    The shape is as for :func:`sum`. It is multiplied in ``dtype``: by default x's own, for bools and small
+    whole numbers int64 (unsigned: uint64). The gradients of every order are exact where factors are 0. Raises
+    ShapeError for an axis that x doesn't have, DTypeError for text.
 
     >>> prod(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([3., 8.])
@@ -66,7 +67,8 @@ def var(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool
     """Return the variance over an axis, several, or all: Σ (x - mean)² / (n - correction).
 
     With correction=1 it estimates without bias, from a sample, that of all. Where n isn't more than the
-    correction it is nan. Whole numbers give float64. Raises ShapeError for an axis that x doesn't have.
+    correction it is nan. The shape is as for :func:`sum`; floats keep their dtype, whole numbers and bools
+    give float64. Raises ShapeError for an axis that x doesn't have.
 
     >>> var(Tensor([1.0, 2.0, 3.0])), var(Tensor([1.0, 2.0, 3.0]), correction=1)
     (Tensor(0.6666667), Tensor(1.))
@@ -78,8 +80,8 @@ def var(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool
 def std(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """Return the standard deviation over an axis, several, or all: the square root of :func:`var`.
 
-    Where all elements are equal it has a kink, as |x| has at 0: its gradient there is taken as 0. Raises
-    ShapeError for an axis that x doesn't have.
+    Where all elements are equal it has a kink, as |x| has at 0: its gradient there is taken as 0. The shape
+    and dtype are as for var. Raises ShapeError for an axis that x doesn't have.
 
     >>> std(Tensor([[1.0, 3.0], [2.0, 2.0]]), axis=1)
     Tensor([1., 0.])
@@ -160,10 +162,11 @@ def _odd_power(x: Any, p: float) -> Any:
 def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Tensor:
     """Return the length of the vectors along an axis, several, or all: (Σ |x|^ord)^(1/ord).
 
-    ord=inf gives the largest |x|, -inf the smallest, 0 how many aren't 0 (without a gradient). The result
-    is right also where the squares would overflow or vanish. Elements that are 0 get no gradient, so that it
-    is 0 at the vector 0, where the length has a kink. Whole numbers give float64. Raises ShapeError for an
-    axis that x doesn't have, and for the largest or smallest of none.
+    ord=inf gives the largest |x|, -inf the smallest, 0 how many aren't 0 (without a gradient). The result is
+    right also where the squares would overflow or vanish. Elements that are 0 get no gradient, so that it is
+    0 at the vector 0, where the length has a kink. The shape loses the axes, or keeps them as 1 with
+    ``keepdims``; floats keep their dtype, whole numbers give float64. Raises ShapeError for an axis that x
+    doesn't have, and for the largest or smallest of none.
 
     >>> vector_norm(Tensor([3.0, -4.0])), vector_norm(Tensor([3.0, -4.0]), ord=1)
     (Tensor(5.), Tensor(7.))
@@ -182,8 +185,9 @@ def quantile(x: Any, q: float, /, *, axis: Axis = None, keepdims: bool = False) 
     """Return the value below which the fraction q (0 to 1) lies, over an axis, several, or all.
 
     Between two elements it is interpolated linearly, and both get their share of the gradient. nan if there
-    is one. Whole numbers give float64. Raises ArgumentError for another q, ShapeError for an empty axis or
-    one that x doesn't have. (Hyndman & Fan, "Sample Quantiles", The American Statistician, 1996: type 7.)
+    is one. The shape is as for :func:`sum`; floats keep their dtype, whole numbers give float64. Raises
+    ArgumentError for another q, ShapeError for an empty axis or one that x doesn't have. (Hyndman & Fan,
+    "Sample Quantiles", The American Statistician, 1996: type 7.)
 
     >>> quantile(Tensor([4.0, 1.0, 3.0, 2.0]), 0.25)
     Tensor(1.75)
@@ -211,8 +215,8 @@ def quantile(x: Any, q: float, /, *, axis: Axis = None, keepdims: bool = False) 
 def median(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Return the middle value over an axis, several, or all: of an even number, the mean of two.
 
-    nan if there is one. Whole numbers give float64. Raises ShapeError for an empty axis or one that x
-    doesn't have.
+    nan if there is one. The shape is as for :func:`sum`; floats keep their dtype, whole numbers give float64.
+    Raises ShapeError for an empty axis or one that x doesn't have.
 
     >>> median(Tensor([[3.0, 1.0, 2.0], [1.0, 1.0, 5.0]]), axis=1)
     Tensor([2., 1.])
@@ -223,8 +227,9 @@ def median(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Tensor:
     """Return the differences of neighbours along an axis, n times over: each time one element fewer.
 
-    ``prepend`` and ``append`` are joined to x before: of its shape but for that axis, or one number. Raises
-    ArgumentError for a negative n, ShapeError for an axis that x doesn't have, or if they don't fit.
+    ``prepend`` and ``append`` are joined to x before: of its shape but for that axis, or one number. The
+    dtype is that of a subtraction: unsigned differences below 0 wrap around. Raises ArgumentError for a
+    negative n, ShapeError for an axis that x doesn't have, or if they don't fit, DTypeError for bools.
 
     >>> diff(Tensor([1.0, 4.0, 9.0])), diff(Tensor([1.0, 4.0, 9.0]), prepend=0.0)
     (Tensor([3., 5.]), Tensor([1., 3., 5.]))

@@ -8,6 +8,7 @@ from .. import ops
 from ..function import Function
 from ..tensor import Tensor
 from .arithmetic import Binary
+from .reduction import all_floating, floating
 from .registry import register
 
 __all__ = [
@@ -36,7 +37,7 @@ class Sin(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.sin(x)
+        return np.sin(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -63,7 +64,7 @@ class Cos(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.cos(x)
+        return np.cos(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -90,7 +91,7 @@ class Tan(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.tan(x)
+        return np.tan(floating(x))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -117,7 +118,7 @@ class Asin(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.arcsin(x)
+        return np.arcsin(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -144,7 +145,7 @@ class Acos(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.arccos(x)
+        return np.arccos(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -171,7 +172,7 @@ class Atan(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.arctan(x)
+        return np.arctan(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -201,7 +202,7 @@ class Atan2(Binary):
 
     @staticmethod
     def forward(x1: Any, x2: Any) -> Any:
-        return np.arctan2(x1, x2)
+        return np.arctan2(*all_floating(x1, x2))
 
     @staticmethod
     def backward(g: Any, x1: Any, x2: Any) -> Any:
@@ -232,7 +233,7 @@ class Sinh(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.sinh(x)
+        return np.sinh(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -259,7 +260,7 @@ class Cosh(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.cosh(x)
+        return np.cosh(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -286,7 +287,7 @@ class Tanh(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.tanh(x)
+        return np.tanh(floating(x))
 
     @staticmethod
     def backward(g: Any, out: Any) -> Any:
@@ -313,7 +314,7 @@ class Asinh(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.arcsinh(x)
+        return np.arcsinh(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -340,7 +341,7 @@ class Acosh(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.arccosh(x)
+        return np.arccosh(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
@@ -368,7 +369,7 @@ class Atanh(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return np.arctanh(x)
+        return np.arctanh(floating(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:
