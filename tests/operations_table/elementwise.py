@@ -78,7 +78,9 @@ def pow_cases(least: int, most: int) -> SearchStrategy[Case]:
     def drawn(s: Any) -> SearchStrategy[Case]:
         holes = st.builds(lambda b, zero: np.where(zero, 0.0, b), arrays(s[1]), arrays(s[1], dtype=bool))
         powers = st.sampled_from([0, 1, 2, 3, -1, 0.5, -1.5]) | arrays(s[1]) | holes
-        return st.builds(lambda a, b: Case((a, b)), arrays(s[0], **POSITIVE), powers)
+        to_powers = st.builds(lambda a, b: Case((a, b)), arrays(s[0], **POSITIVE), powers)
+        of_numbers = st.builds(lambda a, b: Case((a, b)), st.sampled_from([2, 0.5, 1.5]), arrays(s[1]))
+        return to_powers | of_numbers
 
     return broadcastable_shapes(2, min_side=least, max_side=most, max_dims=2).flatmap(drawn)
 

@@ -8,6 +8,7 @@ import numpy as np
 from .. import ops
 from ..function import Function
 from ..tensor import Tensor
+from .parameters import number
 from .reduction import floating
 from .registry import register
 
@@ -184,7 +185,7 @@ def leaky_relu(x: Any, /, negative_slope: float = 0.2) -> Tensor:
     >>> leaky_relu(Tensor([-1.0, 2.0]))
     Tensor([-0.2,  2. ])
     """
-    return LeakyReLU.apply(x, negative_slope=negative_slope)
+    return LeakyReLU.apply(x, negative_slope=number("leaky_relu: negative_slope", negative_slope))
 
 
 @register
@@ -211,7 +212,7 @@ def elu(x: Any, /, alpha: float = 1.0) -> Tensor:
     >>> elu(Tensor([-1.0, 2.0]))
     Tensor([-0.63212,  2.       ])
     """
-    return ELU.apply(x, alpha=alpha)
+    return ELU.apply(x, alpha=number("elu: alpha", alpha))
 
 
 # Chosen so that normal values with mean 0 and variance 1 keep them (Klambauer et al., Self-Normalizing

@@ -267,7 +267,8 @@ class Pow(Binary):
                 dx1 = g * ops.where(zero, x2 / base, steep)
         if needs[1]:
             # 0 ** x2 is 0 for all positive x2, so its slope there is 0 and not 0 · -inf.
-            # For negative x2 it is infinite, as the formula says.
+            # For negative x2 it is infinite, as the formula says. A plain number takes the width of g.
+            x1 = np.asarray(x1, g.dtype) if isinstance(x1, int | float) else x1
             flat = ops.logical_and(ops.equal(x1, 0), ops.greater_equal(x2, 0))
             dx2 = g * ops.pow(x1, x2) * ops.log(ops.where(flat, 1.0, x1))
         return dx1, dx2

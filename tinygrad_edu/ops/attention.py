@@ -9,6 +9,7 @@ from .. import ops
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError
 from ..function import shape_of
 from ..tensor import Tensor
+from .parameters import array_of, number
 
 __all__ = ["embedding", "scaled_dot_product_attention"]
 
@@ -24,7 +25,7 @@ def embedding(indices: Any, table: Any, /) -> Tensor:
     Tensor([[5., 6.],
             [1., 2.]])
     """
-    at = np.asarray(indices.data if isinstance(indices, Tensor) else indices)
+    at = array_of("embedding: indices", indices)
     shape = shape_of(table)
     if len(shape) != 2:
         raise ShapeError(f"embedding: expected a table (rows, features), got shape {shape}")
@@ -95,20 +96,26 @@ def scaled_dot_product_attention(
             "scaled_dot_product_attention: expected query (…, L, d), key (…, S, d) and value (…, S, v), got "
             f"{qs}, {ks} and {vs}"
         )
-    if not 0 <= dropout < 1:
+    if not 0 <= number("scaled_dot_product_attention: dropout", dropout) < 1:
         raise ArgumentError(f"scaled_dot_product_attention: dropout must be in [0, 1), got {dropout!r}")
     factor = 1 / math.sqrt(max(qs[-1], 1)) if scale is None else scale
     scores = ops.matmul(ops.multiply(query, factor), ops.matrix_transpose(key))
     allowed = np.tri(qs[-2], ks[-2], dtype=bool) if is_causal else None
     if mask is not None:
-        numbers = mask.data if isinstance(mask, Tensor) else np.asarray(mask)
+        numbers = array_of("scaled_dot_product_attention: mask", mask)
+        try:
+            np.broadcast_to(numbers, scores.shape)
+        except ValueError:
+            raise ShapeError(
+                f"scaled_dot_product_attention: the mask {numbers.shape} doesn't fit the scores {scores.shape}"
+            ) from None
         if numbers.dtype.kind == "f":
             open_ = numbers > -np.inf
             scores = scores + ops.where(open_, ops.astype(mask, scores.dtype), 0.0)
         elif numbers.dtype.kind == "b":
             open_ = numbers
         else:
-            raise DTypeError(f"mask must be bools or floats, got {numbers.dtype}")
+            raise DTypeError(f"scaled_dot_product_attention: mask must be bools or floats, got {numbers.dtype}")
         allowed = open_ if allowed is None else allowed & open_
     if allowed is None:
         weights = ops.softmax(scores)

@@ -13,7 +13,8 @@ from .. import kernels, ops
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError
 from ..function import Function
 from ..tensor import Tensor, as_arrays
-from .reduction import floating
+from .parameters import number
+from .reduction import add_up, floating
 from .registry import register
 
 __all__ = ["log_softmax", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy"]
@@ -30,7 +31,7 @@ class Softmax(Function):
     def forward(x: Any, *, axis: int) -> Any:
         x = floating(x)
         y = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
-        return y / np.add.reduce(y, axis=axis, keepdims=True)
+        return y / add_up(y, axis, keepdims=True)
 
     @staticmethod
     def backward(g: Any, out: Any, axis: int) -> Any:
@@ -60,7 +61,7 @@ class LogSoftmax(Function):
     def forward(x: Any, *, axis: int) -> Any:
         x = floating(x)
         shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
-        total = np.add.reduce(np.exp(shifted), axis=axis, keepdims=True)  # at least 1, or 0 without elements
+        total = add_up(np.exp(shifted), axis, keepdims=True)  # at least 1, or 0 without elements
         return shifted - np.log(np.maximum(total, 1))
 
     @staticmethod
@@ -164,18 +165,20 @@ def softmax_cross_entropy(
     """Return the cross-entropy of each row of logits (…, C) with its target: losses (…,).
 
     ``targets`` are class numbers (…,) of an integer dtype, or rows of probabilities (…, C), one-hot or
-    not. ``label_smoothing`` s mixes them with the uniform distribution: (1 - s) target + s / C. Rows with
+    not; mind that they come second, while ``mean_squared_error`` and its like take the truth first.
+    ``label_smoothing`` s mixes them with the uniform distribution: (1 - s) target + s / C. Rows with
     the class number ``ignore_index`` have loss 0 and gradient 0, whatever their logits. The losses have the
     logits' dtype, a float one; beside float64 probabilities float64.
 
-    Raises DataError for a class outside 0 … C-1, ShapeError for shapes that don't fit, ArgumentError for
-    a smoothing outside 0 … 1, or an ignore_index beside rows of probabilities.
+    Raises DataError for a class outside 0 … C-1 or a probability outside 0 … 1 (as if logits and targets
+    were swapped), ShapeError for shapes that don't fit, ArgumentError for a smoothing outside 0 … 1, or an
+    ignore_index beside rows of probabilities.
 
     >>> softmax_cross_entropy(Tensor([[2.0, 0.0], [0.0, 0.0]]), Tensor([0, 1]))
     Tensor([0.1269, 0.6931 ])
     """
     logits, targets = as_arrays(logits, targets)
-    _check_smoothing(label_smoothing)
+    label_smoothing = _checked_smoothing(label_smoothing)
     labels = targets.data if isinstance(targets, Tensor) else targets
     if labels.dtype.kind in "iu" and labels.ndim == logits.ndim - 1:
         if ignore_index is not None:
@@ -196,22 +199,34 @@ def softmax_cross_entropy(
             f"softmax_cross_entropy: ignore_index={ignore_index} needs class numbers, the targets are "
             f"{targets.dtype} {targets.shape}; a row of probabilities is ignored if it is all zeros"
         )
-    targets = _as_floats(targets, logits)
+    targets = _probabilities("softmax_cross_entropy", targets, logits)
     if label_smoothing:
         targets = targets * (1 - label_smoothing) + label_smoothing / max(logits.shape[-1], 1)
     return SoftmaxCrossEntropy.apply(logits, targets)
 
 
-def _as_floats(targets: Any, logits: Any) -> Any:
-    """Give whole numbers and truth values the logits' width: their own would make float64 of float32."""
+def _probabilities(name: str, targets: Any, logits: Any) -> Any:
+    """Check the targets, and make floats of whole numbers and truth values, as wide as the logits."""
+    values = targets.data if isinstance(targets, Tensor) else targets
+    for extreme in (np.min(values, initial=0), np.max(values, initial=1)):
+        if not -_ROUNDING <= extreme <= 1 + _ROUNDING and not np.isnan(extreme):
+            raise DataError(
+                f"{name}: targets are probabilities, from 0 to 1, and {extreme:g} is among them; "
+                "the logits come first, then the targets"
+            )
     if targets.dtype.kind == "f":
         return targets
     return ops.astype(targets, np.result_type(logits.dtype, np.float32))
 
 
-def _check_smoothing(label_smoothing: float) -> None:
+_ROUNDING = 1e-5  # how far beyond 0 and 1 the sum of some shares in float32 may come to lie
+
+
+def _checked_smoothing(label_smoothing: Any) -> float:
+    label_smoothing = number("label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(f"label_smoothing must lie between 0 and 1, got {label_smoothing!r}")
+    return label_smoothing
 
 
 @register
@@ -237,16 +252,18 @@ class SigmoidCrossEntropy(Function):
 def sigmoid_cross_entropy(logits: Any, targets: Any, /, *, label_smoothing: float = 0.0) -> Tensor:
     """Return the binary cross-entropy of each logit with its target in 0 … 1, of the same shape.
 
-    Without overflow for any logit. ``label_smoothing`` s moves the targets towards a half: (1 - s) target + s
-    / 2. Floats promote to the wider of both dtypes; targets of whole numbers or bools take the logits'.
-    Raises ShapeError if the shapes differ, ArgumentError for a smoothing outside 0 … 1.
+    Without overflow for any logit. The targets come second, as in ``softmax_cross_entropy``.
+    ``label_smoothing`` s moves them towards a half: (1 - s) target + s / 2. Floats promote to the wider of
+    both dtypes; targets of whole numbers or bools take the logits'.
+    Raises DataError for a target outside 0 … 1, ShapeError if the shapes differ, ArgumentError for a
+    smoothing outside 0 … 1.
 
     >>> sigmoid_cross_entropy(Tensor([0.0, -100.0]), Tensor([1.0, 1.0]))
     Tensor([  0.693, 100.   ])
     """
     logits, targets = as_arrays(logits, targets)
-    _check_smoothing(label_smoothing)
-    targets = _as_floats(targets, logits)
+    label_smoothing = _checked_smoothing(label_smoothing)
+    targets = _probabilities("sigmoid_cross_entropy", targets, logits)
     if label_smoothing:
         targets = targets * (1 - label_smoothing) + label_smoothing / 2
     return SigmoidCrossEntropy.apply(logits, targets)

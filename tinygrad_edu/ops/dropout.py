@@ -8,6 +8,7 @@ from ..errors import ArgumentError, ShapeError
 from ..function import Function, shape_of
 from ..random import default_generator
 from ..tensor import Tensor
+from .parameters import number
 from .reduction import floating
 from .registry import register
 
@@ -54,6 +55,7 @@ def dropout(
     >>> dropout(Tensor([1.0, 2.0, 3.0, 4.0]), 0.5, generator=np.random.default_rng(0))
     Tensor([2., 4., 6., 0.])
     """
+    rate = number("dropout: rate", rate)
     if not 0 <= rate < 1:
         raise ArgumentError(f"dropout: rate must be at least 0 and below 1, got {rate!r}")
     shape = shape_of(x)
@@ -62,4 +64,4 @@ def dropout(
             raise ShapeError(f"dropout: noise_shape {noise_shape} must have as many axes as x, {shape}")
         shape = tuple([n if m is None else m for m, n in zip(noise_shape, shape, strict=True)])
     mask = (generator or default_generator()).random(shape, np.float32) >= rate
-    return Dropout.apply(x, mask, rate=float(rate))
+    return Dropout.apply(x, mask, rate=rate)

@@ -12,7 +12,8 @@ from ..function import Function, shape_of
 from ..tensor import Tensor, as_array
 from .arithmetic import unbroadcast
 from .indices import along_one_axis, lasting, names_once, numbers_at, plain, shape_at, whole
-from .reduction import normalize_axes
+from .parameters import array_of, whole_number
+from .reduction import normalize_axis
 from .registry import register
 
 __all__ = ["diag", "one_hot", "take", "take_along_axis", "tril", "triu"]
@@ -206,7 +207,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
     ndim = len(shape_of(x))
     if axis is None and ndim != 1:
         raise ArgumentError(f"take: x has {ndim} dimensions, so say which axis")
-    (at,) = normalize_axes(axis or 0, ndim)
+    at = normalize_axis(axis or 0, ndim)
     return getitem(x, (*[slice(None)] * at, whole(indices)))
 
 
@@ -223,7 +224,7 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     Tensor([[1., 2., 3.]])
     """
     shape, indices = shape_of(x), whole(indices)
-    (at,) = normalize_axes(axis, len(shape))
+    at = normalize_axis(axis, len(shape))
     if np.ndim(indices) != len(shape):
         raise ShapeError(
             f"take_along_axis: indices {np.shape(indices)} need as many dimensions as x {tuple(shape)}"
@@ -243,6 +244,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Tensor:
     Tensor([2.])
     """
     m, n = _matrix("diagonal", shape_of(x))
+    offset = whole_number("diagonal: offset", offset)
     length = min(m - max(-offset, 0), n - max(offset, 0))
     return getitem(x, (..., *_diagonal(length, offset)))
 
@@ -261,6 +263,7 @@ def diag(x: Any, /, k: int = 0) -> Tensor:
         return diagonal(x, offset=k)
     if len(shape) != 1:
         raise ShapeError(f"diag: expected one dimension or two, got shape {tuple(shape)}")
+    k = whole_number("diag: k", k)
     side = shape[0] + abs(k)
     return scatter_add(x, _diagonal(shape[0], k), (side, side))
 
@@ -275,7 +278,8 @@ def tril(x: Any, /, *, k: int = 0) -> Tensor:
             [3., 4.]])
     """
     x = x if hasattr(x, "dtype") else as_array(x)
-    return ops.where(np.tri(*_matrix("tril", x.shape), k, bool), x, np.zeros((), x.dtype))
+    kept = np.tri(*_matrix("tril", x.shape), whole_number("tril: k", k), bool)
+    return ops.where(kept, x, np.zeros((), x.dtype))
 
 
 def triu(x: Any, /, *, k: int = 0) -> Tensor:
@@ -288,7 +292,8 @@ def triu(x: Any, /, *, k: int = 0) -> Tensor:
             [0., 4.]])
     """
     x = x if hasattr(x, "dtype") else as_array(x)
-    return ops.where(np.tri(*_matrix("triu", x.shape), k - 1, bool), np.zeros((), x.dtype), x)
+    below = np.tri(*_matrix("triu", x.shape), whole_number("triu: k", k) - 1, bool)
+    return ops.where(below, np.zeros((), x.dtype), x)
 
 
 @register
@@ -323,13 +328,13 @@ def one_hot(x: Any, /, num_classes: int, *, axis: int = -1, dtype: DTypeLike = n
     Tensor([[1., 0., 0.],
             [0., 0., 1.]])
     """
+    num_classes = whole_number("one_hot: num_classes", num_classes)
     return OneHot.apply(x, num_classes=num_classes, axis=axis, dtype=dtype)
 
 
 def _spread(v: Any, y: Any, index: Any) -> Any:
     """Return v broadcast to the places of y that an index names, in y's dtype; it must be able to hold v."""
-    if np.asarray(v).dtype.kind not in "fiub":
-        raise DTypeError(f"v must be numbers or bools, got {v!r}")
+    array_of("v", v)
     places = shape_at(y.shape, index)
     v = np.asarray(v, y.dtype)
     try:

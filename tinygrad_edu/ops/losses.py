@@ -14,6 +14,7 @@ from ..errors import DataError, DTypeError, ShapeError
 from ..function import Function
 from ..tensor import Tensor, as_array, as_arrays
 from .classification import check_labels
+from .parameters import number
 from .registry import register
 
 __all__ = [
@@ -86,6 +87,7 @@ def huber(y_true: Any, y_pred: Any, /, delta: float = 1.0) -> Tensor:
     >>> huber([[0.0, 0.0]], Tensor([[1.0, 3.0]]))
     Tensor([1.5])
     """
+    delta = number("huber: delta", delta)
     y_true, y_pred = alike("huber", y_true, y_pred)
     error = y_pred - y_true
     held = ops.clip(error, -delta, delta)
@@ -231,6 +233,7 @@ def gaussian_nll(
     >>> gaussian_nll([[1.0]], Tensor([[3.0]]), Tensor([[1.0]]))
     Tensor([2.])
     """
+    epsilon = number("gaussian_nll: epsilon", epsilon)
     y_true, mean = alike("gaussian_nll", y_true, mean, second="mean")
     variance, mean = alike("gaussian_nll", variance, mean, "variance", "mean")
     smallest = np.min(variance.data if isinstance(variance, Tensor) else variance, initial=0)

@@ -14,7 +14,8 @@ from .. import ops
 from ..errors import ArgumentError, ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor
-from .reduction import floating, normalize_axes
+from .parameters import number, whole_number
+from .reduction import add_up, floating, normalize_axes, normalize_axis
 from .registry import register
 
 __all__ = ["batch_norm", "group_norm", "layer_norm", "moments"]
@@ -39,17 +40,19 @@ class Normalize(Function):
     @staticmethod
     def forward(x: Any, gamma: Any, beta: Any, *, axes: Shape, epsilon: float) -> Any:
         x, n = floating(x), _count(np.shape(x), axes)
-        mean = np.add.reduce(x, axis=axes, keepdims=True) / n
-        centred = x - mean
-        variance = np.add.reduce(centred * centred, axis=axes, keepdims=True) / n
-        return centred * (gamma / np.sqrt(variance + epsilon)) + beta, mean, variance
+        mean = add_up(x, axes, keepdims=True) / n
+        centred = x - _spread(mean, x.shape, axes)
+        variance = add_up(centred * centred, axes, keepdims=True) / n
+        deviation = _spread(np.sqrt(variance + epsilon), x.shape, axes)
+        return centred * (gamma / deviation) + beta, mean, variance
 
     @staticmethod
     def backward(
         g: Any, x: Any, gamma: Any, beta_shape: Shape, out: Any, needs: Any, axes: Shape, epsilon: float
     ) -> Any:
         (g, g_mean, g_variance), (_, mean, variance) = g, out
-        n, centred, inverse = _count(x.shape, axes), x - mean, 1 / ops.sqrt(variance + epsilon)
+        n, inverse = _count(x.shape, axes), 1 / ops.sqrt(variance + epsilon)
+        centred, wide = x - _spread(mean, x.shape, axes), _spread(inverse, x.shape, axes)
         dx = dgamma = dbeta = None
         if needs[0]:
             # All the terms but the first are a constant and a multiple of x - mean in each group, so they
@@ -58,12 +61,22 @@ class Normalize(Function):
             shift = g_mean / n - inverse * (ops.sum(h, axis=axes, keepdims=True) / n)
             along = ops.sum(h * centred, axis=axes, keepdims=True)
             slope = (2 * g_variance - inverse**3 * along) / n
-            dx = h * inverse + centred * slope + shift
+            dx = h * wide + centred * _spread(slope, x.shape, axes) + _spread(shift, x.shape, axes)
         if needs[1]:
-            dgamma = ops.unbroadcast(g * (centred * inverse), gamma.shape)
+            dgamma = ops.unbroadcast(g * (centred * wide), gamma.shape)
         if needs[2]:
             dbeta = ops.unbroadcast(g, beta_shape)
         return dx, dgamma, dbeta
+
+
+def _spread(small: Any, shape: Shape, axes: Shape) -> Any:
+    """Repeat one number for a group of channels for each channel, where a group is all that lies innermost.
+
+    NumPy is slow where its innermost loop is short: over the few channels of a group rather than all.
+    """
+    last = len(shape) - 1
+    grouped = last in axes and last - 1 not in axes and len(axes) > 1
+    return ops.repeat(small, shape[last], axis=last) if grouped else small
 
 
 def _count(shape: Shape, axes: Shape) -> int:
@@ -132,7 +145,8 @@ def batch_norm(
 
     References: Ioffe & Szegedy, *Batch normalization*, 2015.
     """
-    shape, kept = _channels("batch_norm", x, axis, epsilon)
+    shape, epsilon = _checked("batch_norm", x, epsilon)
+    kept = normalize_axis(axis, len(shape))
     parameters = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}
     channel = {name: _along(name, p, shape, kept) for name, p in parameters.items() if p is not None}
     gamma, beta = channel.get("gamma", 1), channel.get("beta", 0)
@@ -170,12 +184,8 @@ def layer_norm(
 
     References: Ba, Kiros & Hinton, *Layer normalization*, 2016.
     """
-    shape, _ = _channels("layer_norm", x, 0, epsilon)
-    try:
-        axes = normalize_axes(axis if isinstance(axis, int) else tuple(axis), len(shape))
-    except ArgumentError as error:
-        raise ShapeError(f"layer_norm: {error}; x is {shape}") from None
-    axes = tuple(sorted(axes))
+    shape, epsilon = _checked("layer_norm", x, epsilon)
+    axes = tuple(sorted(normalize_axes((axis,) if axis is None else axis, len(shape))))
     named, wanted = [], tuple([shape[a] for a in axes])
     for name, p in (("gamma", gamma), ("beta", beta)):
         if p is not None:
@@ -213,7 +223,8 @@ def group_norm(
 
     References: Wu & He, *Group normalization*, 2018.
     """
-    shape, kept = _channels("group_norm", x, axis, epsilon)
+    shape, epsilon = _checked("group_norm", x, epsilon)
+    kept, groups = normalize_axis(axis, len(shape)), whole_number("group_norm: groups", groups)
     channels = shape[kept]
     if len(shape) < 2 or kept == 0:
         raise ShapeError(f"group_norm: expected samples along the first axis and channels, got x {shape}")
@@ -230,14 +241,13 @@ def group_norm(
     return ops.reshape(Normalize.apply(*filled, axes=axes, epsilon=epsilon)[0], shape)
 
 
-def _channels(name: str, x: Any, axis: int, epsilon: float) -> tuple[Shape, int]:
-    """Check the arguments that all share; return x's shape and the axis counted from the front."""
+def _checked(name: str, x: Any, epsilon: Any) -> tuple[Shape, float]:
+    """Check what all have in common; return x's shape and epsilon."""
     shape: Shape = tuple(np.shape(x) if not isinstance(x, Tensor) else x.shape)
-    if not -len(shape) <= axis < len(shape):
-        raise ShapeError(f"{name}: x {shape} has no axis {axis}")
+    epsilon = number(f"{name}: epsilon", epsilon)
     if not epsilon >= 0:
         raise ArgumentError(f"{name}: epsilon must be at least 0, got {epsilon!r}")
-    return shape, axis % len(shape)
+    return shape, epsilon
 
 
 def _along(name: str, p: Any, shape: Shape, axis: int) -> Any:

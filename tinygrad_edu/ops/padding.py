@@ -9,9 +9,8 @@ from .. import ops
 from ..errors import ArgumentError, DTypeError, ShapeError, unknown_name
 from ..function import shape_of
 from ..tensor import Tensor, as_array
-from .indexing import At
-from .reduction import normalize_axes
-from .shape import as_tuple
+from .parameters import array_of, whole_numbers
+from .reduction import normalize_axis
 
 __all__ = ["pad", "repeat", "tile"]
 
@@ -55,19 +54,20 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     x = x if hasattr(x, "dtype") else as_array(x)
     if isinstance(pad_width, dict):
         by_axis = {
-            normalize_axes(axis, x.ndim): _pairs("pad_width", w, 1)[0] for axis, w in pad_width.items()
+            normalize_axis(axis, x.ndim): _pairs("pad_width", w, 1)[0] for axis, w in pad_width.items()
         }
-        pad_width = [by_axis.get((axis,), (0, 0)) for axis in range(x.ndim)]
+        pad_width = [by_axis.get(axis, (0, 0)) for axis in range(x.ndim)]
     widths = _pairs("pad_width", pad_width, x.ndim)
     if widths.dtype.kind not in "iu":
         raise DTypeError(f"pad: pad_width must be whole numbers, got {widths.dtype}")
     if np.any(widths < 0):
         raise ArgumentError(f"pad: pad_width {pad_width} is negative; x[...] takes elements away")
+    widths = widths.astype(np.int64)  # sums mustn't wrap around
     if mode == "constant":
-        return _constant(x, widths, _pairs("constant_values", constant_values, x.ndim))
+        return _constant(x, widths, constant_values)
     if mode not in _MODES:
         raise unknown_name("pad mode", mode, _MODES)
-    if np.any(np.asarray(constant_values) != 0):
+    if np.any(_pairs("constant_values", constant_values, x.ndim)):
         raise ArgumentError(f"pad: constant_values are for mode 'constant', not for {mode!r}")
     y: Tensor = x
     for axis, (n, width) in enumerate(zip(x.shape, widths, strict=True)):
@@ -79,27 +79,29 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     return y
 
 
-def _constant(x: Any, widths: Any, values: Any) -> Tensor:
+def _constant(x: Any, widths: Any, constants: Any) -> Tensor:
+    values = _pairs("constant_values", constants, x.ndim)
     with np.errstate(invalid="ignore"):
         filled = values.astype(x.dtype)
     if x.dtype.kind != "f" and np.any(filled != values):
         raise DTypeError(
             f"pad: {x.dtype} can't hold constant_values {values.tolist()}; convert x with astype"
         )
-    frame = np.zeros(
-        [n + before + after for n, (before, after) in zip(x.shape, widths, strict=True)], x.dtype
-    )
-    inside = []
-    for axis, (n, (before, _)) in enumerate(zip(x.shape, widths, strict=True)):
-        along = np.moveaxis(frame, axis, 0)  # at the corners, the last axis wins
-        along[:before], along[before + n :] = filled[axis]
-        inside.append(slice(before, before + n))
-    return At(frame)[tuple(inside)].set(x)
+    if isinstance(constants, Tensor):  # which may want a gradient
+        filled = ops.broadcast_to(ops.astype(constants, x.dtype), values.shape)
+    for axis, (before, after) in enumerate(widths):
+        if before or after:
+            lead, rest = x.shape[:axis], x.shape[axis + 1 :]
+            first, last = (
+                ops.broadcast_to(filled[axis, side], (*lead, widths[axis, side], *rest)) for side in (0, 1)
+            )
+            x = ops.concat([first, x, last], axis=axis)  # at the corners, the last axis wins
+    return x  # type: ignore[no-any-return]
 
 
 def _pairs(name: str, values: Any, ndim: int) -> Any:
     """Return one pair for each axis, from one number, one pair, or a list of them."""
-    array = np.asarray(values.data if isinstance(values, Tensor) else values)
+    array = array_of(f"pad: {name}", values)
     try:
         return np.broadcast_to(array, (ndim, 2))
     except ValueError:
@@ -121,8 +123,8 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Tensor:
     if axis is None:
         return repeat(ops.reshape(x, (-1,)), repeats, axis=0)
     shape = shape_of(x)
-    (at,) = normalize_axes(axis, len(shape))
-    counts = repeats.data if isinstance(repeats, Tensor) else np.asarray(repeats)
+    at = normalize_axis(axis, len(shape))
+    counts = array_of("repeat: repeats", repeats)
     if counts.dtype.kind not in "iu" and counts.size:
         raise DTypeError(f"repeat: expected whole numbers of repeats, got {counts.dtype}")
     if counts.shape not in ((), (1,), (shape[at],)):
@@ -142,7 +144,7 @@ def tile(x: Any, repetitions: int | Sequence[int], /) -> Tensor:
     Tensor([[1., 2., 1., 2.],
             [1., 2., 1., 2.]])
     """
-    shape, times = tuple(shape_of(x)), as_tuple(repetitions, "tile")
+    shape, times = tuple(shape_of(x)), whole_numbers("tile: repetitions", repetitions)
     shape = (1,) * (len(times) - len(shape)) + shape
     times = (1,) * (len(shape) - len(times)) + times
     pairs = list(zip(times, shape, strict=True))

@@ -12,7 +12,8 @@ from .. import ops
 from ..errors import ArgumentError, ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor
-from .reduction import normalize_axes
+from .parameters import whole_number
+from .reduction import normalize_axes, normalize_axis
 from .registry import register
 
 __all__ = ["cross", "einsum", "linear", "matmul", "outer", "tensordot", "trace", "vecdot"]
@@ -253,11 +254,16 @@ def tensordot(x1: Any, x2: Any, /, *, axes: int | tuple[Sequence[int], Sequence[
     """
     shape1, shape2 = shape_of(x1), shape_of(x2)
     n1, n2 = len(shape1), len(shape2)
-    if isinstance(axes, int | np.integer):
+    if not isinstance(axes, tuple | list):
+        axes = whole_number("tensordot: axes, unless it names axes of both,", axes)
         if not 0 <= axes <= min(n1, n2):
             raise ArgumentError(f"tensordot: axes={axes} needs as many in both, got {shape1} and {shape2}")
         axes = (range(n1 - axes, n1), range(axes))
-    over1, over2 = (normalize_axes(tuple(a), n) for a, n in zip(axes, (n1, n2), strict=True))
+    if len(axes) != 2:
+        raise ArgumentError(f"tensordot: expected the axes of x1 and those of x2, got axes={axes}")
+    over1, over2 = (
+        normalize_axes(tuple(a) if np.ndim(a) else (a,), n) for a, n in zip(axes, (n1, n2), strict=True)
+    )
     if [shape1[a] for a in over1] != [shape2[a] for a in over2]:
         raise ShapeError(f"tensordot: axes {over1} of {shape1} and {over2} of {shape2} must be equally long")
     names1, names2 = list(ascii_letters[:n1]), list(ascii_letters[n1 : n1 + n2])
@@ -286,11 +292,11 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Tensor:
 def _vectors(name: str, x1: Any, x2: Any, axis: int) -> list[tuple[int, int]]:
     """Return for both which axis the vectors lie along, and how long they are."""
     shapes = [shape_of(x1), shape_of(x2)]
-    if axis >= 0 and len(shapes[0]) != len(shapes[1]):
+    if len(shapes[0]) != len(shapes[1]) and whole_number(f"{name}: axis", axis) >= 0:
         raise ArgumentError(
             f"{name}: axis={axis} of {shapes[0]} and {shapes[1]}: count from the end, -1 the last"
         )
-    axes = [normalize_axes(axis, len(shape))[0] for shape in shapes]
+    axes = [normalize_axis(axis, len(shape)) for shape in shapes]
     return [(a, shape[a]) for a, shape in zip(axes, shapes, strict=True)]
 
 

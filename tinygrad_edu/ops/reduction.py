@@ -76,7 +76,7 @@ def add_up(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
     short.
     """
     x = np.asarray(x)
-    if dtype is None and x.dtype == np.float32 and x.size > _FEW:
+    if dtype is None and x.dtype.char in "fd" and x.size > _FEW:
         terms = x.shape[axis] if type(axis) is int else count(x.shape, axis)
         if terms > _FEW:
             over, start = normalize_axes(axis, x.ndim), x.ndim
@@ -86,7 +86,7 @@ def add_up(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
             if outer or not x.flags.c_contiguous:
                 y = np.add.reduce(x, outer or inner, np.float64, keepdims=True)
                 y = np.add.reduce(y, inner, keepdims=True) if outer and inner else y
-                return (y if keepdims else np.squeeze(y, over)).astype(np.float32)
+                return (y if keepdims else np.squeeze(y, over)).astype(x.dtype, copy=False)
     return np.add.reduce(x, axis, dtype, keepdims=keepdims)
 
 

@@ -8,7 +8,7 @@ from .. import ops
 from ..errors import ShapeError
 from ..function import Function
 from ..tensor import Tensor
-from .reduction import floating
+from .reduction import floating, normalize_axis
 from .registry import register
 
 __all__ = ["cumulative_logsumexp", "cumulative_prod", "cumulative_sum"]
@@ -198,6 +198,4 @@ def _the_axis(name: str, x: Any, axis: int | None) -> int:
         raise ShapeError(f"{name}: expected at least one dimension, got a single number; reshape it to (1,)")
     if axis is None and ndim > 1:
         raise ShapeError(f"{name}: x has {ndim} dimensions, so say along which one: axis=-1")
-    if axis is not None and not -ndim <= axis < ndim:
-        raise ShapeError(f"{name}: axis {axis} is out of range for a tensor with {ndim} dimensions")
-    return -1 if axis is None else int(axis)
+    return -1 if axis is None else normalize_axis(axis, ndim)

@@ -1,17 +1,16 @@
 """Shapes: the numbers stay, their arrangement changes."""
 
 from collections.abc import Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 
 from .. import ops
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor, as_arrays
-from .reduction import normalize_axes
+from .parameters import whole_numbers
+from .reduction import normalize_axes, normalize_axis
 from .registry import register
 
 __all__ = [
@@ -56,7 +55,7 @@ def reshape(x: Any, /, shape: Ints, *, copy: bool | None = None) -> Tensor:
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    return Reshape.apply(x, shape=as_tuple(shape, "reshape"), copy=copy)
+    return Reshape.apply(x, shape=whole_numbers("reshape: shape", shape), copy=copy)
 
 
 def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:
@@ -69,7 +68,7 @@ def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:
     >>> expand_dims(Tensor([1.0, 2.0]), axis=(0, -1)).shape
     (1, 2, 1)
     """
-    old, new = list(shape_of(x)), as_tuple(axis, "expand_dims")
+    old, new = list(shape_of(x)), whole_numbers("expand_dims: axis", axis)
     ndim = len(old) + len(new)
     axes = normalize_axes(new, ndim)
     return reshape(x, [1 if a in axes else old.pop(0) for a in range(ndim)])
@@ -84,7 +83,7 @@ def squeeze(x: Any, /, axis: Ints) -> Tensor:
     (2,)
     """
     shape = shape_of(x)
-    axes = normalize_axes(as_tuple(axis, "squeeze"), len(shape))
+    axes = normalize_axes(whole_numbers("squeeze: axis", axis), len(shape))
     long = [a for a in axes if shape[a] != 1]
     if long:
         raise ShapeError(f"squeeze: axis {long[0]} of shape {tuple(shape)} isn't of length 1")
@@ -117,7 +116,7 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Tensor:
     Tensor([[1., 3.],
             [2., 4.]])
     """
-    return PermuteDims.apply(x, axes=as_tuple(axes, "permute_dims"))
+    return PermuteDims.apply(x, axes=whole_numbers("permute_dims: axes", axes))
 
 
 def matrix_transpose(x: Any, /) -> Tensor:
@@ -139,7 +138,7 @@ def swapaxes(x: Any, axis1: int, axis2: int, /) -> Tensor:
     (2, 1, 1)
     """
     order = list(range(len(shape_of(x))))
-    ((a,), (b,)) = (normalize_axes((axis,), len(order)) for axis in (axis1, axis2))
+    a, b = (normalize_axis(axis, len(order)) for axis in (axis1, axis2))
     order[a], order[b] = order[b], order[a]
     return permute_dims(x, order)
 
@@ -153,7 +152,8 @@ def moveaxis(x: Any, source: Ints, destination: Ints, /) -> Tensor:
     (2, 1, 1)
     """
     n = len(shape_of(x))
-    start, end = (normalize_axes(as_tuple(axes, "moveaxis"), n) for axes in (source, destination))
+    start = normalize_axes(whole_numbers("moveaxis: source", source), n)
+    end = normalize_axes(whole_numbers("moveaxis: destination", destination), n)
     if len(start) != len(end):
         raise ArgumentError(f"moveaxis: {len(start)} axes can't move to {len(end)} places")
     order = [a for a in range(n) if a not in start]
@@ -188,7 +188,7 @@ def broadcast_to(x: Any, /, shape: Ints) -> Tensor:
     Tensor([[1., 2.],
             [1., 2.]])
     """
-    return BroadcastTo.apply(x, shape=as_tuple(shape, "broadcast_to"))
+    return BroadcastTo.apply(x, shape=whole_numbers("broadcast_to: shape", shape))
 
 
 def broadcast_shapes(*shapes: Ints) -> Shape:
@@ -200,7 +200,7 @@ def broadcast_shapes(*shapes: Ints) -> Shape:
     (3, 2)
     """
     try:
-        return np.broadcast_shapes(*[as_tuple(shape, "broadcast_shapes") for shape in shapes])
+        return np.broadcast_shapes(*[whole_numbers("broadcast_shapes: a shape", shape) for shape in shapes])
     except ValueError:
         raise ShapeError(
             f"shapes {', '.join(map(str, shapes))} don't fit: compared from the last axis backward, "
@@ -262,7 +262,7 @@ class Roll(Function):
 
     @staticmethod
     def backward(g: Any, shift: Any, axis: Any) -> Any:
-        return ops.roll(g, [-s for s in as_tuple(shift, "roll")], axis=axis)
+        return ops.roll(g, [-s for s in whole_numbers("roll: shift", shift)], axis=axis)
 
 
 def roll(x: Any, /, shift: Ints, *, axis: Ints | None = None) -> Tensor:
@@ -274,7 +274,7 @@ def roll(x: Any, /, shift: Ints, *, axis: Ints | None = None) -> Tensor:
     >>> roll(Tensor([1.0, 2.0, 3.0]), 1)
     Tensor([3., 1., 2.])
     """
-    return Roll.apply(x, shift=as_tuple(shift, "roll"), axis=axis)
+    return Roll.apply(x, shift=whole_numbers("roll: shift", shift), axis=axis)
 
 
 @register
@@ -318,7 +318,7 @@ class Split(Function):
 
     @staticmethod
     def forward(x: Any, *, indices_or_sections: Any, axis: int = 0) -> Any:
-        axis = normalize_axis_index(axis, np.ndim(x))
+        axis = normalize_axis(axis, np.ndim(x))
         if isinstance(indices_or_sections, int):
             if indices_or_sections < 1:
                 raise ArgumentError(f"can't cut into {indices_or_sections} parts")
@@ -342,7 +342,7 @@ def split(x: Any, /, indices_or_sections: Ints, axis: int = 0) -> tuple[Tensor, 
     >>> split(Tensor([1.0, 2.0, 3.0]), [1])
     (Tensor([1.]), Tensor([2., 3.]))
     """
-    places: Any = as_tuple(indices_or_sections, "split")
+    places: Any = whole_numbers("split: indices_or_sections", indices_or_sections)
     if np.ndim(indices_or_sections) == 0:
         (places,) = places  # a number of parts
     return Split.apply(x, indices_or_sections=places, axis=axis)  # type: ignore[return-value]
@@ -358,7 +358,7 @@ class Stack(Function):
     @staticmethod
     def forward(*arrays: Any, axis: int) -> Any:
         # With a dtype of their own, so that a Python number takes the arrays'.
-        return np.stack(arrays, axis, dtype=np.result_type(*arrays))
+        return np.stack(arrays, axis, dtype=np.result_type(*arrays) if arrays else None)
 
     @staticmethod
     def backward(g: Any, axis: int) -> Any:
@@ -401,19 +401,6 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Tensor, ...]:
     (Tensor([1., 3.]), Tensor([2., 4.]))
     """
     return Unstack.apply(x, axis=axis)  # type: ignore[return-value]
-
-
-def as_tuple(ints: Any, call: str) -> Shape:
-    """Return one whole number, or several, as a tuple of Python's; raises DTypeError for anything else.
-
-    >>> as_tuple(2, "reshape"), as_tuple([2, np.int8(3)], "reshape")
-    ((2,), (2, 3))
-    """
-    several = isinstance(ints, tuple | list) or np.ndim(ints)
-    try:
-        return tuple([index(n) for n in ints]) if several else (index(ints),)
-    except TypeError:
-        raise DTypeError(f"{call}: expected a whole number, or a sequence of them, got {ints!r}") from None
 
 
 def _each(call: str, arrays: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from .. import ops
 from ..errors import ArgumentError, ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor, as_array
+from .parameters import whole_number
 from .registry import register
 
 __all__ = [
@@ -347,8 +348,7 @@ def matrix_power(x: Any, n: int, /) -> Tensor:
             [0., 1.]])
     """
     shape = shape_of(x)
-    if not isinstance(n, int | np.integer):
-        raise ArgumentError(f"matrix_power: expected a whole number as the exponent, got {n!r}")
+    n = whole_number("matrix_power: the exponent", n)
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise ShapeError(f"matrix_power: expected square matrices (…, n, n), got shape {tuple(shape)}")
     x = x if isinstance(x, Tensor) else as_array(x)

@@ -15,6 +15,7 @@ from ..errors import ArgumentError
 from ..function import Function
 from ..tensor import Tensor
 from .arithmetic import Binary
+from .parameters import whole_number
 from .reduction import floating
 from .registry import register
 
@@ -198,9 +199,10 @@ def polygamma(n: int, x: Any, /) -> Tensor:
     >>> polygamma(1, Tensor([1.0, 2.0]))
     Tensor([1.64493 , 0.64493])
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-        raise ArgumentError(f"polygamma: n must be a whole number, at least 0, got {n!r}; polygamma(n, x)")
-    return Polygamma.apply(x, n=int(n))
+    n = whole_number("polygamma: n, the first argument,", n)
+    if n < 0:
+        raise ArgumentError(f"polygamma: n must be at least 0, got {n}")
+    return Polygamma.apply(x, n=n)
 
 
 @register

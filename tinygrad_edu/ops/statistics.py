@@ -9,7 +9,8 @@ from .. import ops
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..tensor import Tensor, as_array
-from .reduction import Axis, checked_axis, count, normalize_axes, stretch
+from .parameters import number, whole_number
+from .reduction import Axis, add_up, checked_axis, count, normalize_axes, normalize_axis, stretch
 from .registry import register
 from .scans import along
 
@@ -73,8 +74,8 @@ def var(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool
     >>> var(Tensor([1.0, 2.0, 3.0])), var(Tensor([1.0, 2.0, 3.0]), correction=1)
     (Tensor(0.6666667), Tensor(1.))
     """
-    centred, n = _centred(x, axis)
-    return ops.sum(ops.square(centred), axis=axis, keepdims=keepdims) / _above_0(n - correction)
+    centred, n = _centred(x, axis, correction)
+    return ops.sum(ops.square(centred), axis=axis, keepdims=keepdims) / n
 
 
 def std(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
@@ -86,26 +87,23 @@ def std(x: Any, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool
     >>> std(Tensor([[1.0, 3.0], [2.0, 2.0]]), axis=1)
     Tensor([1., 0.])
     """
-    centred, n = _centred(x, axis)
-    return vector_norm(centred, axis=axis, keepdims=keepdims) / math.sqrt(_above_0(n - correction))
+    centred, n = _centred(x, axis, correction)
+    return vector_norm(centred, axis=axis, keepdims=keepdims) / math.sqrt(n)
 
 
-def _above_0(n: float) -> float:
-    return n if n > 0 else math.nan
-
-
-def _centred(x: Any, axis: Axis) -> tuple[Any, int]:
-    """Return x less its mean, as floats, and how many elements the mean was taken of.
+def _centred(x: Any, axis: Axis, correction: float) -> tuple[Any, float]:
+    """Return x less its mean, as floats, and how many elements there are less the correction, if any.
 
     An element is taken away first, as a constant: that leaves small numbers, whose mean is exact to the
     last digit, and exactly 0 where all are equal. (Chan, Golub & LeVeque, "Algorithms for Computing the
     Sample Variance", The American Statistician, 1983.)
     """
     x = as_floats(x)
-    over = normalize_axes(checked_axis(x, axis), len(x.shape))
+    over = normalize_axes(axis, len(x.shape))
     first = _values(x)[tuple([slice(0, 1) if i in over else slice(None) for i in range(len(x.shape))])]
     x = x - first
-    return x - ops.mean(x, axis=over, keepdims=True), count(x.shape, over)
+    n = count(x.shape, over) - number("correction", correction)
+    return x - ops.mean(x, axis=over, keepdims=True), n if n > 0 else math.nan
 
 
 def as_floats(x: Any) -> Any:
@@ -141,7 +139,7 @@ class VectorNorm(Function):
         with np.errstate(
             divide="ignore", over="ignore"
         ):  # 0 to a negative power, and far larger than a least
-            y = unit * np.add.reduce((sizes / unit) ** ord, axis=axis, keepdims=True) ** (1 / ord)
+            y = unit * add_up((sizes / unit) ** ord, axis, keepdims=True) ** (1 / ord)
         return y if keepdims else np.squeeze(y, normalize_axes(axis, np.ndim(x)))
 
     @staticmethod
@@ -171,6 +169,7 @@ def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: fl
     >>> vector_norm(Tensor([3.0, -4.0])), vector_norm(Tensor([3.0, -4.0]), ord=1)
     (Tensor(5.), Tensor(7.))
     """
+    ord = number("vector_norm: ord", ord)
     x = as_floats(x)
     axis = checked_axis(x, axis)
     if ord == 0:
@@ -192,6 +191,7 @@ def quantile(x: Any, q: float, /, *, axis: Axis = None, keepdims: bool = False) 
     >>> quantile(Tensor([4.0, 1.0, 3.0, 2.0]), 0.25)
     Tensor(1.75)
     """
+    q = number("quantile: q", q)
     if not 0 <= q <= 1:
         raise ArgumentError(f"quantile: q must be a fraction from 0 to 1, got {q}")
     x = as_floats(x)
@@ -235,9 +235,10 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     (Tensor([3., 5.]), Tensor([1., 3., 5.]))
     """
     x = x if isinstance(x, Tensor | np.ndarray) else as_array(x)
+    n = whole_number("diff: n", n)
     if n < 0:
         raise ArgumentError(f"diff: n is how many times to subtract, so at least 0, got {n}")
-    (a,) = normalize_axes(checked_axis(x, (axis,)), len(x.shape))
+    a = normalize_axis(axis, len(x.shape))
     parts = [x if part is x else _widened(part, x, a) for part in (prepend, x, append) if part is not None]
     if len(parts) > 1:
         x = ops.concat(parts, axis=a)
