@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_edu as te
 from tinygrad_edu import Tensor
-from tinygrad_edu.errors import ArgumentError, ShapeError
+from tinygrad_edu.errors import ArgumentError, DTypeError, GradientError, ShapeError
 
 ACTIVATIONS = {name: getattr(te, name) for name in te.ops.activations.__all__}
 ACTIVATIONS["gelu with tanh"] = lambda x: te.gelu(x, approximate=True)
@@ -104,9 +104,11 @@ def test_lgamma_of_large_numbers_and_its_slopes_of_any_order():
     assert te.polygamma(2, np.array(-0.5)) == pytest.approx(te.polygamma(2, np.array(0.5)) + 16)
 
 
-@pytest.mark.parametrize("n", [-1, 1.0, True, None])
-def test_polygamma_takes_whole_orders(n):
-    with pytest.raises(ArgumentError, match="whole number, at least 0"):
+@pytest.mark.parametrize(
+    ("n", "error"), [(-1, ArgumentError), (1.0, DTypeError), (True, DTypeError), (None, DTypeError)]
+)
+def test_polygamma_takes_whole_orders(n, error):
+    with pytest.raises(error, match=r"polygamma: n.* must be"):
         te.polygamma(n, 1.0)
 
 
@@ -183,3 +185,15 @@ def test_the_gradient_passes_dropout_where_the_values_passed():
 def test_dropout_refuses_rates_outside_0_and_1(rate):
     with pytest.raises(ArgumentError, match="at least 0 and below 1"):
         te.dropout(Tensor([1.0]), rate)
+
+
+def test_parameters_are_numbers():
+    x = Tensor([-1.0, 2.0])
+    for function, name in ((te.leaky_relu, "negative_slope"), (te.elu, "alpha"), (te.dropout, "rate")):
+        for wrong in (None, "a", [0.1], np.ones(2)):
+            with pytest.raises(DTypeError, match=f"{name} must be a number"):
+                function(x, wrong)
+        with pytest.raises(GradientError, match=f"{name} gets no gradient"):
+            function(x, Tensor(0.5, requires_grad=True))
+        for number in (np.float64(0.5), np.array(0.5), Tensor(0.5)):
+            assert function(x, number).dtype == np.float32

@@ -162,6 +162,19 @@ def test_upsampling_is_resizing_and_nearest_repeats():
     np.testing.assert_array_equal(te.upsample2d(x, (2, 3)), x.repeat(2, axis=1).repeat(3, axis=2))
 
 
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
+def test_a_bad_pixel_stays_among_those_that_are_made_of_it(bad):
+    x = np.zeros((1, 3, 3, 1))
+    x[0, 1, 1, 0] = bad
+    expected = np.zeros((6, 6))
+    expected[1:5, 1:5] = bad
+    np.testing.assert_array_equal(te.resize2d(x, 6)[0, :, :, 0], expected)
+    np.testing.assert_array_equal(te.resize2d(x, 3), x)
+    half = te.resize2d(x[:, :, :2], (3, 1))  # every pixel lies on an old row, and between two columns
+    np.testing.assert_array_equal(half.ravel(), [0, bad, 0])
+    assert slope(lambda y: te.resize2d(y, 3), x).tolist() == np.ones((1, 3, 3, 1)).tolist()
+
+
 def test_bilinear_follows_a_plane_and_stays_within_the_pixels_at_the_border():
     y, x = np.mgrid[:4, :6]
     plane = (2.0 * y - x)[None, :, :, None]
@@ -182,6 +195,8 @@ REFUSED = {
     "no group": (lambda: te.conv2d(X, W, groups=0), "groups must be a positive"),
     "gaps too wide": (lambda: te.conv2d(X, W, dilation=2), r"dilation \(2, 2\), so \(5, 5\), is larger"),
     "no dilation": (lambda: te.conv2d(X, W, dilation=0), "dilation: expected a positive"),
+    "a filter without a side": (lambda: te.conv2d(X, W[:0]), "sides of at least 1"),
+    "an empty filter of sequences": (lambda: te.conv1d(X[0], W[0, :0]), "sides of at least 1"),
     "a filter of three axes": (lambda: te.conv2d(X, W[0]), r"filters \(kh, kw, C / groups, F\)"),
     "an image without channels": (lambda: te.conv2d(X[0], W), "an axis of 1 is missing"),
     "padding unheard of": (lambda: te.conv2d(X, W, padding="full"), 'expected "valid", "same"'),

@@ -203,6 +203,40 @@ def test_adding_at_places_of_a_tensor_that_lies_otherwise_in_memory():
     np.testing.assert_array_equal(Tensor(x.T).at[index[::-1]].add(np.ones((2, 3))).data, expected.T)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(7,), (7, 3), (2, 7, 5), (3, 7, 400), (7, 1100), (0, 7, 2), (4, 7, 0)])
+@pytest.mark.parametrize("places", [[], [3], [6, -1, 0, 6, -7, 6], [[0, 1], [1, 1]]], ids=str)
+def test_slices_are_added_in_order(shape, places, dtype):
+    axis = shape.index(7)
+    index = (*[slice(None)] * axis, np.array(places, int))
+    x, v = np.zeros(shape, dtype), np.empty((*shape[:axis], *index[-1].shape, *shape[axis + 1 :]), dtype)
+    v[...] = np.random.default_rng(0).normal(size=v.shape)
+    got = te.ops.scatter_add(v, index, shape)
+    np.add.at(x, index, v)
+    assert got.dtype == dtype
+    np.testing.assert_array_equal(got, x)
+
+
+def test_masks_name_no_place_twice():
+    assert slopes(lambda x: x[:, np.array(MASK)], [[1, 2, 3], [4, 5, 6]]) == [[[1, 0, 2], [3, 0, 4]]]
+    assert Tensor(CUBE).at[CUBE > 7].mul(2.0).data.tolist() == np.where(CUBE > 7, 2 * CUBE, CUBE).tolist()
+
+
+def test_values_that_the_dtype_cannot_hold_are_refused():
+    small = Tensor(np.array([1, 2], np.int8))
+    for index in (0, [0], [0, 0]):
+        for do in ("set", "add", "mul"):
+            with pytest.raises(DTypeError, match="300 out of bounds for int8"):
+                getattr(small.at[index], do)(300)
+            with pytest.raises(DTypeError):
+                getattr(small.at[index], do)(None)
+            assert getattr(small.at[index], do)(3).dtype == np.int8
+    with pytest.raises(DTypeError, match="-1 out of bounds for uint8"):
+        te.astype(small, "uint8").at[0].set(-1)
+    with pytest.raises(DTypeError, match="expected a dtype, got None"):
+        te.astype(small, None)
+
+
 def test_take():
     x = Tensor(CUBE)
     np.testing.assert_array_equal(te.take(x, [2, -1], axis=1).data, np.take(CUBE, [2, -1], 1))
@@ -210,7 +244,8 @@ def test_take():
     assert te.take([1.0, 2.0], [1]).tolist() == [2]
     for refused, error in [
         (lambda: te.take(x, [0]), ArgumentError),
-        (lambda: te.take(x, [0], axis=3), ArgumentError),
+        (lambda: te.take(x, [0], axis=3), ShapeError),
+        (lambda: te.take(x, [0], axis=0.7), DTypeError),
         (lambda: te.take(x, [2], axis=0), IndexingError),
         (lambda: te.take(x, [True, False], axis=0), IndexingError),
         (lambda: te.take(x, [0.0], axis=0), IndexingError),
@@ -242,6 +277,8 @@ def test_one_hot():
         te.one_hot([-1], 3)
     with pytest.raises(DTypeError, match="whole numbers"):
         te.one_hot([0.0, 1.0], 3)
+    with pytest.raises(DTypeError, match=r"num_classes must be a whole number, got 2\.5"):
+        te.one_hot([0, 1], 2.5)
     with pytest.raises(ArgumentError, match="negative"):
         te.one_hot([], -1)
     with pytest.raises(ShapeError):
@@ -259,6 +296,8 @@ def test_triangles_and_diagonals_as_in_numpy(dtype):
         np.testing.assert_array_equal(te.ops.diagonal(x, offset=k), np.diagonal(x, k, 1, 2))
         np.testing.assert_array_equal(te.diag(x[0], k), np.diag(x[0], k))
         np.testing.assert_array_equal(te.diag(x[0, 0], k=k), np.diag(x[0, 0], k))
+    with pytest.raises(DTypeError, match="tril: k must be a whole number"):
+        te.tril(x, k=None)
     for function in (te.tril, te.triu, te.ops.diagonal):
         with pytest.raises(ShapeError, match="at least two dimensions"):
             function(x[0, 0])

@@ -72,6 +72,7 @@ CALLS = {
     np.concatenate: [lambda t: np.concatenate([t, t]), lambda t: np.concatenate((t, WEIGHTS), axis=None)],
     np.stack: [lambda t: np.stack([t, t]), lambda t: np.stack([t, WEIGHTS], axis=-1)],
     np.split: [lambda t: np.split(t, 3), lambda t: np.split(t, [1, 1, 5], axis=-1)],
+    np.unstack: [np.unstack, lambda t: np.unstack(t, axis=-1)],
     np.take: [lambda t: np.take(t, [0, 8]), lambda t: np.take(t, [2, 2], axis=0)],
     np.take_along_axis: [lambda t: np.take_along_axis(t, np.array([[0], [2], [1]]), 1)],
     np.tril: [np.tril, lambda t: np.tril(t, 1)],

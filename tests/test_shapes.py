@@ -75,6 +75,14 @@ def test_lists_and_numbers_are_taken_like_arrays():
     assert te.tril([[1, 1], [1, 1]]).tolist() == [[1, 0], [1, 1]]
 
 
+def test_shapes_may_be_arrays_and_tensors():
+    for six in (np.array(6), np.int8(6), Tensor(6), Tensor([6]), range(6, 7)):
+        assert te.reshape(Tensor(GRID), six).shape == (6,)
+    assert te.tile([1.0], np.array(3)).shape == te.tile([1.0], Tensor([3])).shape == (3,)
+    assert [len(part) for part in te.split(np.zeros(5), Tensor([1, -1]))] == [1, 3, 1]
+    assert [len(part) for part in te.split(np.zeros(4), np.uint8(2))] == [2, 2]
+
+
 def test_shapes_that_broadcast():
     assert te.broadcast_shapes((2, 1), (3,), 1) == (2, 3)
     assert te.broadcast_shapes() == ()
@@ -90,6 +98,13 @@ def test_each_input_of_broadcast_arrays_gets_the_sum_of_its_copies():
     a, _ = te.broadcast_arrays(x, np.zeros(3))
     (a * [1.0, 2.0, 3.0]).sum().backward()
     assert x.grad.tolist() == [[6], [6]]
+
+
+def test_a_roll_by_unsigned_numbers_is_undone():
+    for shift in (np.uint8(1), np.array([1], np.uint8), Tensor([1])):
+        x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        (te.roll(x, shift) * [1.0, 10.0, 100.0]).sum().backward()
+        assert x.grad.tolist() == [10, 100, 1]
 
 
 def test_parts_that_nobody_used_have_no_gradient():
@@ -114,14 +129,14 @@ def test_taking_apart_and_putting_together_undo_each_other():
     ("call", "error", "words"),
     [
         (lambda x: te.reshape(x, (4, 2)), ShapeError, "reshape"),
-        (lambda x: te.expand_dims(x, axis=3), ArgumentError, "axis 3"),
-        (lambda x: te.expand_dims(x, axis=(0, -4)), ArgumentError, "twice"),
+        (lambda x: te.expand_dims(x, axis=3), ShapeError, "axis 3"),
+        (lambda x: te.expand_dims(x, axis=(0, -4)), ShapeError, "twice"),
         (lambda x: te.squeeze(x, 0), ShapeError, "isn't of length 1"),
         (lambda x: te.permute_dims(x, (0, 0)), ShapeError, "permute_dims"),
         (lambda x: te.matrix_transpose(x[0]), ShapeError, "at least two"),
-        (lambda x: te.swapaxes(x, 0, 2), ArgumentError, "axis 2"),
+        (lambda x: te.swapaxes(x, 0, 2), ShapeError, "axis 2"),
         (lambda x: te.moveaxis(x, (0, 1), 0), ArgumentError, "2 axes can't move to 1 places"),
-        (lambda x: te.moveaxis(x, (0, 0), (0, 1)), ArgumentError, "twice"),
+        (lambda x: te.moveaxis(x, (0, 0), (0, 1)), ShapeError, "twice"),
         (lambda x: te.broadcast_to(x, (3, 2)), ShapeError, "broadcast_to"),
         (lambda x: te.flip(x, axis=2), ShapeError, "flip"),
         (lambda x: te.roll(x, 1, axis=2), ShapeError, "roll"),
@@ -133,6 +148,29 @@ def test_taking_apart_and_putting_together_undo_each_other():
         (lambda x: te.tile(x, (1.5,)), DTypeError, "tile"),
         (lambda x: te.split(x, 2, axis=1), ShapeError, "equal division"),
         (lambda x: te.split(x, 0), ArgumentError, "0 parts"),
+        (lambda x: te.split(x, [1, 0]), ArgumentError, "ascend"),
+        (lambda x: te.split(x, 0.5), DTypeError, "split: indices_or_sections must be"),
+        (lambda x: te.reshape(x, 6.0), DTypeError, "reshape: shape must be a whole number"),
+        (lambda x: te.reshape(x, None), DTypeError, "reshape: shape"),
+        (lambda x: te.broadcast_to(x, None), DTypeError, "broadcast_to: shape"),
+        (lambda x: te.broadcast_shapes((2,), (1.0,)), DTypeError, "broadcast_shapes: a shape"),
+        (lambda x: te.expand_dims(x, None), DTypeError, "expand_dims: axis"),
+        (lambda x: te.expand_dims(x, 0.5), DTypeError, "expand_dims: axis"),
+        (lambda x: te.squeeze(x, None), DTypeError, "squeeze: axis"),
+        (lambda x: te.permute_dims(x, 1), ShapeError, "permute_dims"),
+        (lambda x: te.permute_dims(x, None), DTypeError, "permute_dims: axes"),
+        (lambda x: te.swapaxes(x, 0.5, 1), DTypeError, "whole number, got 0.5"),
+        (lambda x: te.swapaxes(x, None, 1), DTypeError, "whole number, got None"),
+        (lambda x: x.swapaxes(0, 5), ShapeError, "axis 5"),
+        (lambda x: te.moveaxis(x, None, 0), DTypeError, "moveaxis: source"),
+        (lambda x: te.tile(x, None), DTypeError, "tile: repetitions"),
+        (lambda x: te.concat(None), DTypeError, "concat: expected a sequence of tensors, got NoneType"),
+        (lambda x: te.stack(x[0, 0]), DTypeError, "stack: expected a sequence of tensors, got Tensor"),
+        (lambda x: te.repeat(x, [[1], [1, 2]]), ShapeError, "repeats: lists of unequal lengths"),
+        (lambda x: te.pad(x, ((1, 2), (1,))), ShapeError, "pad_width: lists of unequal lengths"),
+        (lambda x: te.pad(x, 1, constant_values="a"), DTypeError, "constant_values must be of numbers"),
+        (lambda x: te.pad(x, 1, constant_values=None), DTypeError, "constant_values must be of numbers"),
+        (lambda x: te.pad(x, {"a": 1}), DTypeError, "whole number, got 'a'"),
         (lambda x: te.split(x, 2, axis=2), ShapeError, "split"),
         (lambda x: te.unstack(x, axis=2), ShapeError, "unstack"),
         (lambda x: te.concat([x, x[:1]], axis=1), ShapeError, "concat"),
@@ -171,11 +209,26 @@ def test_padding_with_several_constants_as_in_numpy():
     assert te.pad(Tensor(5.0), 3).item() == 5
 
 
+def test_constants_get_the_gradient_of_the_border():
+    x, inner, outer = (Tensor(v, requires_grad=True) for v in ([[1.0]], 5.0, [[0.0, 1.0], [2.0, 3.0]]))
+    te.pad(x, 1, constant_values=inner).sum().backward()
+    assert (x.grad.item(), inner.grad.item()) == (1, 8)
+    y = te.pad(x, ((1, 2), (3, 1)), constant_values=outer)
+    assert y.shape == (4, 5)
+    y.sum().backward()
+    assert outer.grad.tolist() == [[1, 2], [12, 4]]  # the last axis has the corners
+
+
+def test_widths_of_few_bits_add_up_all_the_same():
+    for mode in ("constant", "wrap"):
+        assert te.pad(np.ones(200), np.array([100, 100], np.uint8), mode).shape == (400,)
+
+
 def test_padding_of_axes_by_number():
     got = te.pad(Tensor(GRID), {-1: (1, 2)}, "edge")
     np.testing.assert_array_equal(got.data, np.pad(GRID, ((0, 0), (1, 2)), "edge"))
     assert te.pad(Tensor(GRID), {0: 1, 1: 2}).shape == (4, 7)
-    with pytest.raises(ArgumentError, match="axis 2"):
+    with pytest.raises(ShapeError, match="axis 2"):
         te.pad(Tensor(GRID), {2: 1})
 
 

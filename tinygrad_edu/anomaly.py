@@ -69,10 +69,8 @@ class detect_anomaly(Observer):
         for name, dx in zip(input_names(node.fn, len(gradients)), gradients, strict=True):
             for part in dx.values() if isinstance(dx, dict) else (dx,):
                 if part is not None and self._is_bad(part):
-                    named = [
-                        ("gradient of the result", part) for part in (g.values() if isinstance(g, dict) else (g,))
-                    ]
-                    named += _saved(node)
+                    results = g.values() if isinstance(g, dict) else (g,)
+                    named = [*[("gradient of the result", result) for result in results], *_saved(node)]
                     hint = _hint_backward(node.fn, g, part)
                     what = f"gradient of {name}"
                     self._raise(

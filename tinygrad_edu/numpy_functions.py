@@ -9,7 +9,6 @@ import inspect
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,8 @@ import numpy as np
 from . import creation, dtypes, linalg, ops
 from .context import context
 from .errors import DTypeError
-from .tensor import Tensor
+from .ops.parameters import number
+from .tensor import Tensor, as_arrays
 
 __all__ = ["FUNCTIONS", "ON_ARRAYS", "UFUNCS", "call_function", "call_ufunc"]
 
@@ -67,7 +67,7 @@ def _spread(function: Any) -> Callable[..., Any]:
 
 
 def _percentile(a: Any, q: float, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return ops.quantile(a, q / 100, axis=axis, keepdims=keepdims)
+    return ops.quantile(a, number("percentile: q", q) / 100, axis=axis, keepdims=keepdims)
 
 
 def _flat(function: Any, a: Any, axis: int | None) -> Any:
@@ -86,14 +86,6 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
 
 def _where(condition: Any, *x: Any) -> Any:
     return ops.where(condition, *x) if x else ops.nonzero(condition)
-
-
-def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    # NumPy finds the places; each part is then a slice of the recorded tensor.
-    parts = np.split(np.arange(ary.shape[axis]), indices_or_sections)
-    before = (slice(None),) * (axis % ary.ndim)
-    stops = np.cumsum([0, *map(len, parts)])
-    return [ary[(*before, slice(start, stop))] for start, stop in pairwise(stops)]
 
 
 def _outer(a: Any, b: Any) -> Any:
@@ -159,14 +151,17 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.tile: lambda A, reps: ops.tile(A, (reps,) if np.ndim(reps) == 0 else tuple(reps)),
     np.repeat: lambda a, repeats, axis=None: ops.repeat(a, repeats, axis=axis),
     np.concatenate: lambda arrays, /, axis=0: ops.concat(arrays, axis=axis),
-    np.stack: lambda arrays, axis=0: ops.stack(arrays, axis=axis), np.split: _split,
+    np.stack: lambda arrays, axis=0: ops.stack(arrays, axis=axis),
+    np.split: lambda ary, indices_or_sections, axis=0: list(ops.split(ary, indices_or_sections, axis)),
+    np.unstack: lambda x, /, *, axis=0: ops.unstack(x, axis=axis),
     np.take: lambda a, indices, axis=None: creation.asarray(a).take(indices, axis),
     np.take_along_axis: lambda arr, indices, axis=-1: ops.take_along_axis(arr, indices, axis=axis),
     np.tril: lambda m, k=0: ops.tril(m, k=k), np.triu: lambda m, k=0: ops.triu(m, k=k),
     np.diag: lambda v, k=0: ops.diag(v, k),
     np.pad: lambda array, pad_width, mode="constant", *, constant_values=0:
         ops.pad(array, pad_width, mode, constant_values=constant_values),
-    np.vstack: lambda tup: ops.concat([x[None] if np.ndim(x) < 2 else x for x in tup]),
+    np.vstack: lambda tup:
+        ops.concat([ops.reshape(x, (1, -1)) if x.ndim < 2 else x for x in as_arrays(*tup)]),
     np.hstack: lambda tup: ops.concat(tup, axis=0 if np.ndim(tup[0]) == 1 else 1),
     np.diagonal: lambda a, offset=0, axis1=0, axis2=1: _moved(linalg.diagonal, a, offset, axis1, axis2),
     np.meshgrid: lambda *xi, indexing="xy": creation.meshgrid(*xi, indexing=indexing),

@@ -114,6 +114,14 @@ class Operators:
     def __abs__(self) -> "Tensor":
         return ops.abs(self)
 
+    def __round__(self, ndigits: int | None = None) -> "Tensor":
+        if ndigits is not None:
+            raise DTypeError(
+                f"round(x, {ndigits}): a Tensor is rounded to whole numbers; for two decimals write "
+                "round(x * 100) / 100"
+            )
+        return ops.round(self)
+
     def __eq__(self, other: object) -> "Tensor":  # type: ignore[override]
         return ops.equal(self, other)
 

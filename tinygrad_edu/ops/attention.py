@@ -103,19 +103,17 @@ def scaled_dot_product_attention(
     allowed = np.tri(qs[-2], ks[-2], dtype=bool) if is_causal else None
     if mask is not None:
         numbers = array_of("scaled_dot_product_attention: mask", mask)
-        try:
-            np.broadcast_to(numbers, scores.shape)
-        except ValueError:
-            raise ShapeError(
-                f"scaled_dot_product_attention: the mask {numbers.shape} doesn't fit the scores {scores.shape}"
-            ) from None
+        sides = zip(numbers.shape[::-1], scores.shape[:-3:-1], strict=False)  # the leading axes broadcast
+        if any(n not in (1, side) for n, side in sides):
+            raise ShapeError(f"attention: a mask {numbers.shape} doesn't fit scores (…, L, S) {scores.shape}")
         if numbers.dtype.kind == "f":
             open_ = numbers > -np.inf
-            scores = scores + ops.where(open_, ops.astype(mask, scores.dtype), 0.0)
+            added = ops.astype(mask if isinstance(mask, Tensor) else numbers, scores.dtype)
+            scores = scores + ops.where(open_, added, 0.0)
         elif numbers.dtype.kind == "b":
             open_ = numbers
         else:
-            raise DTypeError(f"scaled_dot_product_attention: mask must be bools or floats, got {numbers.dtype}")
+            raise DTypeError(f"attention: the mask must be bools or floats, got {numbers.dtype}")
         allowed = open_ if allowed is None else allowed & open_
     if allowed is None:
         weights = ops.softmax(scores)

@@ -142,6 +142,8 @@ def _expect(call: str, x: Any, w: Any, groups: int = 1) -> tuple[Shape, Shape]:
     problem = ""
     if len(xs) == rank - 1:
         problem = "; channels come last here: an axis of 1 is missing?"
+    elif len(xs) == len(ws) == rank and 0 in ws[:-2]:
+        problem = "; a filter must have sides of at least 1"
     elif len(xs) == len(ws) == rank:
         seen = ws[-1] if call.endswith("transpose") else ws[-2] * groups
         if xs[-1] % groups or ws[-1] % groups:

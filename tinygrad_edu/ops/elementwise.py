@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..errors import DTypeError
 from ..function import Function
 from ..tensor import Tensor, check_device
 from .arithmetic import Binary
@@ -395,6 +396,8 @@ class AsType(Function):
 
     @staticmethod
     def forward(x: Any, *, dtype: Any) -> Any:
+        if dtype is None:  # NumPy would take it for float64
+            raise DTypeError("expected a dtype, got None")
         return np.asarray(x).astype(dtype)
 
     @staticmethod

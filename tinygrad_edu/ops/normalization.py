@@ -146,7 +146,7 @@ def batch_norm(
     References: Ioffe & Szegedy, *Batch normalization*, 2015.
     """
     shape, epsilon = _checked("batch_norm", x, epsilon)
-    kept = normalize_axis(axis, len(shape))
+    kept = normalize_axis(axis, len(shape), "batch_norm")
     parameters = {"gamma": gamma, "beta": beta, "mean": mean, "variance": variance}
     channel = {name: _along(name, p, shape, kept) for name, p in parameters.items() if p is not None}
     gamma, beta = channel.get("gamma", 1), channel.get("beta", 0)
@@ -185,7 +185,7 @@ def layer_norm(
     References: Ba, Kiros & Hinton, *Layer normalization*, 2016.
     """
     shape, epsilon = _checked("layer_norm", x, epsilon)
-    axes = tuple(sorted(normalize_axes((axis,) if axis is None else axis, len(shape))))
+    axes = tuple(sorted(normalize_axes((axis,) if axis is None else axis, len(shape), "layer_norm")))
     named, wanted = [], tuple([shape[a] for a in axes])
     for name, p in (("gamma", gamma), ("beta", beta)):
         if p is not None:
@@ -224,7 +224,8 @@ def group_norm(
     References: Wu & He, *Group normalization*, 2018.
     """
     shape, epsilon = _checked("group_norm", x, epsilon)
-    kept, groups = normalize_axis(axis, len(shape)), whole_number("group_norm: groups", groups)
+    kept = normalize_axis(axis, len(shape), "group_norm")
+    groups = whole_number("group_norm: groups", groups)
     channels = shape[kept]
     if len(shape) < 2 or kept == 0:
         raise ShapeError(f"group_norm: expected samples along the first axis and channels, got x {shape}")

@@ -262,7 +262,8 @@ def tensordot(x1: Any, x2: Any, /, *, axes: int | tuple[Sequence[int], Sequence[
     if len(axes) != 2:
         raise ArgumentError(f"tensordot: expected the axes of x1 and those of x2, got axes={axes}")
     over1, over2 = (
-        normalize_axes(tuple(a) if np.ndim(a) else (a,), n) for a, n in zip(axes, (n1, n2), strict=True)
+        normalize_axes(tuple(a) if np.ndim(a) else (a,), n, "tensordot")
+        for a, n in zip(axes, (n1, n2), strict=True)
     )
     if [shape1[a] for a in over1] != [shape2[a] for a in over2]:
         raise ShapeError(f"tensordot: axes {over1} of {shape1} and {over2} of {shape2} must be equally long")
@@ -296,7 +297,7 @@ def _vectors(name: str, x1: Any, x2: Any, axis: int) -> list[tuple[int, int]]:
         raise ArgumentError(
             f"{name}: axis={axis} of {shapes[0]} and {shapes[1]}: count from the end, -1 the last"
         )
-    axes = [normalize_axis(axis, len(shape)) for shape in shapes]
+    axes = [normalize_axis(axis, len(shape), name) for shape in shapes]
     return [(a, shape[a]) for a, shape in zip(axes, shapes, strict=True)]
 
 

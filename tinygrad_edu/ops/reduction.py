@@ -1,15 +1,15 @@
 """Reductions: many numbers to one, over all axes or some."""
 
 import math
-from operator import index
 from typing import Any
 
 import numpy as np
 
 from .. import ops
-from ..errors import DTypeError, ShapeError
+from ..errors import ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor
+from .parameters import whole_number
 from .registry import register
 
 __all__ = ["all", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max", "mean", "min", "sum"]
@@ -17,8 +17,8 @@ __all__ = ["all", "any", "argmax", "argmin", "count_nonzero", "logsumexp", "max"
 Axis = int | tuple[int, ...] | None
 
 
-def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """Return the axes as a tuple of numbers from 0 to ndim - 1; None means all.
+def normalize_axes(axis: Any, ndim: int, call: str = "") -> tuple[int, ...]:
+    """Return the axes as a tuple of numbers from 0 to ndim - 1; None means all. Errors name the call.
 
     Raises ShapeError for an axis that there isn't or that is named twice, DTypeError for what isn't one.
 
@@ -27,26 +27,25 @@ def normalize_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(ndim))
-    try:
-        axes = [index(a) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
-    except TypeError:
-        raise DTypeError(f"an axis must be a whole number, got {axis!r}") from None
+    several = axis if isinstance(axis, tuple | list) else (axis,)
+    call = call and f"{call}: "
+    axes = [whole_number(f"{call}an axis", a) for a in several]
     for a in axes:
         if not -ndim <= a < ndim:
-            raise ShapeError(f"axis {a} is out of range for a tensor with {ndim} dimensions")
+            raise ShapeError(f"{call}axis {a} is out of range for a tensor with {ndim} dimensions")
     axes = [a % ndim for a in axes]
     if len(set(axes)) != len(axes):
-        raise ShapeError(f"axis {axis} names an axis twice")
+        raise ShapeError(f"{call}axis {axis} names an axis twice")
     return tuple(axes)
 
 
-def normalize_axis(axis: Any, ndim: int) -> int:
+def normalize_axis(axis: Any, ndim: int, call: str = "") -> int:
     """Return the one axis as a number from 0 to ndim - 1; errors as for several, and None is one.
 
     >>> normalize_axis(-1, 3)
     2
     """
-    return normalize_axes((axis,), ndim)[0]
+    return normalize_axes((axis,), ndim, call)[0]
 
 
 def floating(x: Any) -> Any:

@@ -4,7 +4,6 @@ The centres of the pixels are what is laid over one another (TensorFlow and PyTo
 new pixel i of m has its centre at (i + 1/2) n / m - 1/2 among n old ones.
 """
 
-import math
 from typing import Any
 
 import numpy as np
@@ -75,13 +74,12 @@ def _nearest(n: int, m: int) -> Any:
 
 
 def _blend(x: Any, n: int, m: int, axis: int) -> Any:
-    """Make m pixels of n along an axis. That is linear: a product with a matrix of weights (m, n)."""
+    """Make m pixels of n along an axis, each of the two that its centre lies between."""
     centres = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
-    before = np.minimum(centres.astype(int), max(n - 2, 0))
-    weights = np.zeros((m, n), np.result_type(getattr(x, "dtype", np.float32), np.float32))
-    weights[np.arange(m), before] = 1 - (centres - before)
-    weights[np.arange(m), np.minimum(before + 1, n - 1)] += centres - before
-    shape = np.shape(x)
-    lead, rest = shape[:axis], shape[axis + 1 :]
-    y = ops.matmul(weights, ops.reshape(x, (math.prod(lead), n, math.prod(rest))))
-    return ops.reshape(y, (*lead, m, *rest))
+    before = centres.astype(int)
+    share = centres - before
+    # One that lies on an old centre is half and half of that one: 0 times its neighbour's inf would be nan.
+    after = np.where(share > 0, before + 1, before)
+    share = np.where(share > 0, share, 0.5).reshape(-1, *[1] * (3 - axis))
+    share = share.astype(np.result_type(getattr(x, "dtype", np.float32), np.float32))
+    return ops.take(x, before, axis=axis) * (1 - share) + ops.take(x, after, axis=axis) * share

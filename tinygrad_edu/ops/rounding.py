@@ -8,6 +8,7 @@ from .. import ops
 from ..function import Function
 from ..tensor import Tensor
 from .arithmetic import Binary
+from .parameters import number
 from .reduction import all_floating
 from .registry import register
 
@@ -308,4 +309,6 @@ def nan_to_num(
     >>> nan_to_num(Tensor([1.0, float("nan"), float("-inf")]), neginf=-9.0)
     Tensor([ 1.,  0., -9.])
     """
-    return NanToNum.apply(x, nan=nan, posinf=posinf, neginf=neginf)
+    replacements = {"nan": nan, "posinf": posinf, "neginf": neginf}
+    given = {name: number(f"nan_to_num: {name}", v) for name, v in replacements.items() if v is not None}
+    return NanToNum.apply(x, **given)

@@ -198,4 +198,4 @@ def _the_axis(name: str, x: Any, axis: int | None) -> int:
         raise ShapeError(f"{name}: expected at least one dimension, got a single number; reshape it to (1,)")
     if axis is None and ndim > 1:
         raise ShapeError(f"{name}: x has {ndim} dimensions, so say along which one: axis=-1")
-    return -1 if axis is None else normalize_axis(axis, ndim)
+    return -1 if axis is None else normalize_axis(axis, ndim, name)

@@ -337,7 +337,8 @@ def split(x: Any, /, indices_or_sections: Ints, axis: int = 0) -> tuple[Tensor, 
     """Return x cut along an axis: into so many equal parts, or before each of the given indices.
 
     2 cuts the shape (4, k) into two (2, k), [1] into (1, k) and (3, k); the dtype stays. Raises ShapeError if
-    x can't be cut equally or hasn't the axis, ArgumentError if there would be no parts.
+    x can't be cut equally or hasn't the axis, ArgumentError if there would be no parts, or parts that overlap
+    as the indices don't ascend.
 
     >>> split(Tensor([1.0, 2.0, 3.0]), [1])
     (Tensor([1.]), Tensor([2., 3.]))

@@ -199,7 +199,7 @@ def polygamma(n: int, x: Any, /) -> Tensor:
     >>> polygamma(1, Tensor([1.0, 2.0]))
     Tensor([1.64493 , 0.64493])
     """
-    n = whole_number("polygamma: n, the first argument,", n)
+    n = whole_number("polygamma: n, which comes first,", n)
     if n < 0:
         raise ArgumentError(f"polygamma: n must be at least 0, got {n}")
     return Polygamma.apply(x, n=n)

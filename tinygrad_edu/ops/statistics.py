@@ -238,7 +238,7 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     n = whole_number("diff: n", n)
     if n < 0:
         raise ArgumentError(f"diff: n is how many times to subtract, so at least 0, got {n}")
-    a = normalize_axis(axis, len(x.shape))
+    a = normalize_axis(axis, len(x.shape), "diff")
     parts = [x if part is x else _widened(part, x, a) for part in (prepend, x, append) if part is not None]
     if len(parts) > 1:
         x = ops.concat(parts, axis=a)
