@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as te
 from tinygrad_edu import Function, Tensor
-from tinygrad_edu.context import context
+from tinygrad_edu.context import Observer, context
 from tinygrad_edu.errors import GradientError
 
 
@@ -44,6 +44,31 @@ def test_a_node_is_visited_once_however_many_paths_lead_to_it():
     y.backward()
     assert x.grad.item() == 2.0**40
     assert time.perf_counter() - began < 5
+
+
+def test_the_gradient_of_a_part_is_as_large_as_the_part():
+    class Sizes(Observer):
+        def backward(self, node, g, gradients):
+            sizes.append(sum(len(dx) for dx in gradients if isinstance(dx, dict)))
+
+    sizes = []
+    x = leaf(np.arange(300.0))
+    with Sizes():
+        te.stack(te.unstack(x)).sum().backward()
+    assert sizes == [0, 0, *[1] * 300, 0]  # and not 300 times 300, most of them nothing
+
+
+def test_parts_that_are_used_often_or_never():
+    x = leaf([2.0, 3.0, 5.0])
+    a, b, c = te.unstack(x)
+    loss = a * a + a * c
+    for _ in range(2):
+        assert [g and g.item() for g in te.grad(loss, [a, b, c], retain_graph=True, allow_unused=True)] == [
+            9, None, 2,
+        ]  # fmt: skip
+    (slope,) = te.grad(loss, [x], create_graph=True)
+    assert slope.tolist() == [9, 0, 2]
+    assert te.grad((slope * slope).sum(), x).tolist() == [2 * (9 * 2 + 2), 0, 2 * 9]
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.booleans()), min_size=1, max_size=30))

@@ -238,3 +238,47 @@ def test_the_value_of_a_computed_tensor_is_not_replaced():
     y = leaf([1.0, 2.0]) * 2
     with pytest.raises(GradientError, match="was computed"):
         y.data = np.zeros(2)
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype"),
+    [
+        ([np.zeros(2), np.zeros(2)], "float64"),
+        ([np.float64(0.1)], "float64"),
+        ([[0.5], [np.float64(0.1)]], "float64"),
+        ([np.zeros(2, np.float32), [0.5, 1]], "float32"),
+        ([np.float32(1), 0.5], "float32"),
+        ([Tensor(1.0), 0.5], "float32"),
+        ([[0.1, 2], (True, 3)], "float32"),
+        ([], "float32"),
+        (np.float64(0.1), "float64"),
+    ],
+)
+def test_only_python_floats_have_no_width_of_their_own(data, dtype):
+    assert Tensor(data).dtype == dtype
+
+
+def test_a_list_is_as_wide_as_the_tensors_beside_it():
+    wide = Tensor(np.zeros(2))
+    results = {
+        "add": te.add(wide, [0.1, 1e300]),
+        "radd": te.add([0.1, 1e300], wide),
+        "where": te.where([True, True], [0.1, 1e300], wide),
+        "concat": te.concat([wide[:0], [0.1, 1e300]]),
+        "stack": te.stack([[0.1, 1e300], wide])[0],
+        "matmul": [[0.1, 0.0], [0.0, 1e300]] @ (wide + 1),
+        "at": wide.at[:].set([0.1, 1e300]),
+        "vstack": np.vstack([wide, [0.1, 1e300]])[1],
+        "broadcast_arrays": te.broadcast_arrays([0.1, 1e300], wide)[0],
+        "mean_absolute_error": te.mean_absolute_error([[0.1], [1e300]], te.reshape(wide, (2, 1))),
+        "softmax_cross_entropy": -te.softmax_cross_entropy([[0.0]] * 2, wide[:, None]) + [0.1, 1e300],
+    }
+    for name, y in results.items():
+        assert y.tolist() == [0.1, 1e300], name
+    assert (wide + 0.1 == [0.1, 0.1]).all()
+    for narrow in (Tensor([0.0, 0.0]), Tensor([True, False])):
+        assert te.add(narrow, [0.1, 0.2]).dtype == np.float32
+
+
+def test_rows_of_lists_are_stacked():
+    assert np.vstack([Tensor([1.0]), [2.0]]).tolist() == [[1.0], [2.0]]

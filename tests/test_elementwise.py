@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as te
-from tinygrad_edu import Tensor
-from tinygrad_edu.errors import ArgumentError, DTypeError, ShapeError
+from tinygrad_edu import Tensor, ops
+from tinygrad_edu.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from tinygrad_edu.testing import gradgradcheck
 
 ROOT_HALF = math.sqrt(0.5)
@@ -250,3 +250,67 @@ def test_a_mistake_that_is_not_one_of_shapes_gets_no_hint_at_shapes():
             wrong()
         assert "shapes are compared" not in str(caught.value)
         assert "clip: clip" not in str(caught.value)
+
+
+SMALL = ["bool", "int8", "uint8", "int16", "uint16"]
+
+
+@pytest.mark.parametrize("dtype", [*SMALL, "int32", "int64"])
+def test_float16_never_comes_out_of_whole_numbers(dtype):
+    """NumPy computes with 8 bits and bools in float16, which is too rough, and has no name here."""
+    x = Tensor(np.ones(3, dtype))
+    found = {}
+    for name in ops.__all__:
+        function = getattr(te, name)
+        for inputs in ((x,), (x, x)):
+            try:
+                with np.errstate(all="ignore"):
+                    y = function(*inputs)
+            except (TypeError, ValueError, IndexError, AttributeError):  # wants other inputs
+                continue
+            if isinstance(y, Tensor):
+                found[name] = y.dtype
+            break
+    assert len(found) > 90
+    assert "float16" not in [str(d) for d in found.values()]
+    wide = np.float32 if dtype in SMALL else np.float64
+    for name in ("exp", "sqrt", "log1p", "sin", "acosh", "cbrt", "rsqrt", "hypot", "atan2", "sigmoid", "silu",
+                 "logaddexp", "copysign", "softmax", "erf", "xlogy"):  # fmt: skip
+        assert found[name] == wide, name
+    for name in ("divide", "reciprocal", "mean", "var"):
+        assert found[name] == np.float64, name
+
+
+def test_values_of_small_whole_numbers_are_those_of_float32():
+    x = np.array([0, 3, 100], np.uint8)
+    for function in (te.exp, te.sqrt, te.sin, te.sigmoid, te.silu):
+        with np.errstate(over="ignore"):
+            np.testing.assert_array_equal(function(Tensor(x)), function(Tensor(x.astype(np.float32))))
+    assert te.hypot(Tensor(x), 4).tolist() == te.hypot(Tensor(x.astype(np.float32)), 4).tolist()
+    assert te.hypot(Tensor(np.float32([3, 6])), 4).dtype == np.float32
+
+
+def test_python_floats_are_float32_unless_a_neighbour_is_wider():
+    x = Tensor([1.0, 2.0])
+    for y in (te.where(x > 1, 1.0, 0.0), te.where(x > 1, 1, 0.0), te.stack([x.sum(), 1.0]),
+              te.stack([2, x.sum()]), te.broadcast_arrays(x, 2.0)[1]):  # fmt: skip
+        assert y.dtype == np.float32
+    wide = te.astype(x, "float64")
+    assert te.where(x > 1, 1, 0).dtype == np.int64
+    for y in (te.where(x > 1, np.float64(1), 0.0), te.where(x > 1, wide, 0.0), te.stack([wide.sum(), 1.0]),
+              te.broadcast_arrays(wide, 2.0)[1]):  # fmt: skip
+        assert y.dtype == np.float64
+
+
+def test_pythons_round():
+    assert round(Tensor([1.5, -0.7])).tolist() == [2.0, -1.0]
+    with pytest.raises(DTypeError, match="to whole numbers"):
+        round(Tensor(1.25), 1)
+
+
+def test_replacements_are_numbers():
+    for name in ("nan", "posinf", "neginf"):
+        with pytest.raises(DTypeError, match=f"nan_to_num: {name} must be a number"):
+            te.nan_to_num(Tensor([1.0]), **{name: "a"})
+        with pytest.raises(GradientError, match="gets no gradient"):
+            te.nan_to_num(Tensor([1.0]), **{name: Tensor(1.0, requires_grad=True)})

@@ -1,4 +1,4 @@
-"""Normalisation where the table of operations doesn't look: large float32 batches, whole numbers, refusals."""
+"""Normalisation where the table of operations doesn't look: large float32 batches, groups, refusals."""
 
 import numpy as np
 import pytest

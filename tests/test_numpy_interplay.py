@@ -140,6 +140,13 @@ def agree(function, got, expected, graph):
             assert ours.requires_grad == (graph and values.dtype.kind == "f" and function not in FLAT)
 
 
+def test_a_tensor_may_say_where_to_split():
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    parts = np.split(x, Tensor([1, 2]))
+    assert [part.tolist() for part in parts] == [[1], [2], [3]]
+    assert all(part.requires_grad for part in parts)
+
+
 def test_every_function_that_is_known_has_a_call_here():
     assert set(CALLS) == set(FUNCTIONS)
 

@@ -78,7 +78,7 @@ def scaled_dot_product_attention(
     ShapeError
         If the sizes d or S differ, an input has fewer than two axes, or leading axes or the mask don't fit.
     DTypeError
-        For a mask of whole numbers, which could mean either.
+        For a mask of whole numbers, which could mean either, or a dropout that isn't a number.
     ArgumentError
         For a dropout outside [0, 1).
 

@@ -223,10 +223,10 @@ _ROUNDING = 1e-5  # how far beyond 0 and 1 the sum of some shares in float32 may
 
 
 def _checked_smoothing(label_smoothing: Any) -> float:
-    label_smoothing = number("label_smoothing", label_smoothing)
-    if not 0 <= label_smoothing <= 1:
-        raise ArgumentError(f"label_smoothing must lie between 0 and 1, got {label_smoothing!r}")
-    return label_smoothing
+    share = number("label_smoothing", label_smoothing)
+    if not 0 <= share <= 1:
+        raise ArgumentError(f"label_smoothing must lie between 0 and 1, got {share!r}")
+    return share
 
 
 @register

@@ -199,7 +199,8 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Tensor:
     """Return the slices of x at whole numbers ``indices`` along an axis: these replace the axis by their own.
 
     Negative ones count from the end. The axis may be left out if x has one dimension only. Raises
-    IndexingError for indices that are out of range or not whole numbers, ArgumentError for the axis.
+    IndexingError for indices that are out of range or not whole numbers, ShapeError for an axis that
+    x doesn't have, ArgumentError for none that is needed.
 
     >>> take(Tensor([[1.0, 2.0, 3.0]]), [2, 0, 0], axis=1)
     Tensor([[3., 1., 1.]])
@@ -215,9 +216,9 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Tensor:
     """Return for each place the element of x that ``indices`` names along the axis there, in x's dtype.
 
     ``indices`` are whole numbers, with as many dimensions as x, and of any length along the axis; the other
-    axes broadcast against x's. So it undoes argsort and argmax. Raises ShapeError for other dimensions,
-    ArgumentError for an axis that x doesn't have, IndexingError for indices out of range, floats, or other
-    axes that don't broadcast.
+    axes broadcast against x's. So it undoes argsort and argmax. Raises ShapeError for other dimensions or an
+    axis that x doesn't have, IndexingError for indices out of range, floats, or other axes that don't
+    broadcast.
 
     >>> x = Tensor([[3.0, 1.0, 2.0]])
     >>> take_along_axis(x, [[1, 2, 0]])
@@ -321,8 +322,8 @@ def one_hot(x: Any, /, num_classes: int, *, axis: int = -1, dtype: DTypeLike = n
     """Return vectors with a single 1, at the place that a label names, along a new axis of num_classes.
 
     x holds whole numbers from 0 to num_classes - 1, in any shape: (…) gives (…, num_classes), float32 unless
-    ``dtype`` says otherwise. Raises DTypeError for other labels, DataError for one out of range,
-    ArgumentError for negative num_classes, ShapeError for an axis that the result doesn't have.
+    ``dtype`` says otherwise. Raises DTypeError for other labels or num_classes, DataError for a label out of
+    range, ArgumentError for negative num_classes, ShapeError for an axis that the result doesn't have.
 
     >>> one_hot(Tensor([0, 2]), 3)
     Tensor([[1., 0., 0.],

@@ -32,7 +32,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
         that it comes twice; "wrap" continues with the other end. A border wider than x goes on in the same
         way, back and forth or round and round.
     constant_values
-        For "constant" alone, in the same forms as ``pad_width``.
+        For "constant" alone, in the same forms as ``pad_width``; a Tensor gets the gradient of the border.
 
     Raises
     ------
@@ -41,7 +41,8 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
     DTypeError
         For a width that isn't a whole number, or a constant that x's dtype can't hold.
     ShapeError
-        For a wrong number of pairs, or an empty axis in a mode that would repeat its elements.
+        For a wrong number of pairs, an axis that x doesn't have, or an empty one in a mode that would repeat
+        its elements.
 
     Examples
     --------

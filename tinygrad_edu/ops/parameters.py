@@ -38,9 +38,11 @@ def whole_number(name: str, value: Any) -> int:
     2
     """
     try:
-        return index(None if isinstance(value, bool) else value)
+        if not isinstance(value, bool):
+            return index(value)
     except TypeError:
-        raise DTypeError(f"{name} must be a whole number, got {value!r}") from None
+        pass
+    raise DTypeError(f"{name} must be a whole number, got {value!r}")
 
 
 def whole_numbers(name: str, values: Any) -> tuple[int, ...]:

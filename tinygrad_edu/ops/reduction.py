@@ -70,9 +70,9 @@ def add_up(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
     """Return the sum as NumPy's, but without its loss of digits in long sums of float32.
 
     NumPy adds what lies side by side in memory in pairs, pairs of pairs and so on, but along other axes one
-    after the other, where n roundings add up (Higham, "The accuracy of floating point summation", 1993).
-    There it is added in float64, and first over the outer axes, since NumPy is slow where the innermost is
-    short.
+    after the other, where n roundings add up (Higham, "The accuracy of floating point summation", 1993):
+    there it is added in float64. Inner and outer axes are summed apart, since over both at once NumPy is slow
+    where the innermost is short.
     """
     x = np.asarray(x)
     if dtype is None and x.dtype.char in "fd" and x.size > _FEW:
@@ -82,14 +82,17 @@ def add_up(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
             while start - 1 in over:
                 start -= 1
             outer, inner = tuple([a for a in over if a < start]), tuple(range(start, x.ndim))
-            if outer or not x.flags.c_contiguous:
-                y = np.add.reduce(x, outer or inner, np.float64, keepdims=True)
-                y = np.add.reduce(y, inner, keepdims=True) if outer and inner else y
-                return (y if keepdims else np.squeeze(y, over)).astype(x.dtype, copy=False)
-    return np.add.reduce(x, axis, dtype, keepdims=keepdims)
+            if outer and inner:
+                first, then = (inner, outer) if count(x.shape, inner) > _FEW else (outer, inner)
+                y = add_up(add_up(x, first, keepdims=True), then, keepdims=True)
+                return y if keepdims else np.squeeze(y, over)
+            if x.dtype == np.float32 and (outer or not x.flags.c_contiguous):
+                return _reduce(x, over, np.float64, keepdims=keepdims).astype(np.float32)
+    return _reduce(x, axis, dtype, keepdims=keepdims)
 
 
 _FEW = 128  # terms, up to which NumPy adds one after the other in any case
+_reduce: Any = np.add.reduce  # whose types know no keepdims that is a variable
 
 
 def stretch(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
@@ -383,4 +386,4 @@ def count_nonzero(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Te
 def checked_axis(x: Any, axis: Any) -> Axis:
     """Give the axis as None, an int or a tuple, whatever sequence it came as."""
     normalize_axes(axis, len(shape_of(x)))
-    return tuple(axis) if isinstance(axis, list) else axis  # type: ignore[no-any-return]
+    return tuple(axis) if isinstance(axis, list) else axis

@@ -61,7 +61,7 @@ def reshape(x: Any, /, shape: Ints, *, copy: bool | None = None) -> Tensor:
 def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:
     """Return x, in its dtype, with a new axis of length 1 at a place of the result, or at several.
 
-    Raises ArgumentError for an axis that the result doesn't have, or twice.
+    Raises ShapeError for an axis that the result doesn't have, or twice.
 
     >>> expand_dims(Tensor([1.0, 2.0]), axis=1).shape
     (2, 1)
@@ -77,7 +77,7 @@ def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:
 def squeeze(x: Any, /, axis: Ints) -> Tensor:
     """Return x, in its dtype, without the named axes.
 
-    Raises ShapeError for an axis longer than 1, ArgumentError for one that x doesn't have.
+    Raises ShapeError for an axis longer than 1, or one that x doesn't have.
 
     >>> squeeze(Tensor([[1.0, 2.0]]), 0).shape
     (2,)
@@ -132,7 +132,7 @@ def matrix_transpose(x: Any, /) -> Tensor:
 
 
 def swapaxes(x: Any, axis1: int, axis2: int, /) -> Tensor:
-    """Return x, in its dtype, with two axes swapped. Raises ArgumentError for an axis that it doesn't have.
+    """Return x, in its dtype, with two axes swapped. Raises ShapeError for an axis that it doesn't have.
 
     >>> swapaxes(Tensor([[[1.0, 2.0]]]), 0, 2).shape
     (2, 1, 1)
@@ -146,7 +146,7 @@ def swapaxes(x: Any, axis1: int, axis2: int, /) -> Tensor:
 def moveaxis(x: Any, source: Ints, destination: Ints, /) -> Tensor:
     """Return x with some axes moved to new places, in x's dtype; the others keep their order.
 
-    Raises ArgumentError for an axis that x doesn't have, one named twice, or unequal numbers of them.
+    Raises ShapeError for an axis that x doesn't have or one named twice, ArgumentError for unequal numbers.
 
     >>> moveaxis(Tensor([[[1.0, 2.0]]]), -1, 0).shape
     (2, 1, 1)
