@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import tinygrad_edu as te
 from tinygrad_edu import Function, Tensor
 from tinygrad_edu.context import Observer, context
-from tinygrad_edu.errors import GradientError
+from tinygrad_edu.errors import DTypeError, GradientError
 
 
 def leaf(values, **options):
@@ -331,3 +331,17 @@ def test_a_freed_graph_still_knows_that_two_operations_had_one_input():
     add = y.node.inputs[0]
     assert add.inputs[1] is add.inputs[0].inputs[0]
     assert (add.inputs[1].name, add.inputs[1].shape) == ("x", (2,))
+
+
+def test_what_is_no_tensor_is_refused_in_words():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = (x * x).sum()
+    for wrong in (
+        lambda: te.backward(1.0),
+        lambda: te.backward(None),
+        lambda: te.grad(1.0, x),
+        lambda: te.grad(y, None),
+        lambda: te.backward(x * x, ["a", "b"]),
+    ):
+        with pytest.raises(DTypeError):
+            wrong()

@@ -17,7 +17,7 @@ from .errors import DTypeError, GradientError, ShapeError
 from .function import Node, Part
 from .hooks import apply_hooks
 from .rules import run_rule
-from .tensor import Tensor, wrap
+from .tensor import Tensor, as_array, wrap
 
 __all__ = ["backward", "grad"]
 
@@ -112,7 +112,7 @@ def grad(
     (Tensor(12., fn=<multiply>), Tensor(12.))
     """
     single = isinstance(inputs, Tensor)
-    wanted: list[Tensor] = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    wanted = _tensors("inputs", inputs)
     for i, x in enumerate(wanted):
         if not isinstance(x, Tensor) or not x.requires_grad:
             raise GradientError(
@@ -132,6 +132,15 @@ def grad(
                 "pass allow_unused=True to get None for it"
             )
     return results[0] if single else tuple(results)
+
+
+def _tensors(name: str, given: Any) -> list[Tensor]:
+    """Return one tensor or a sequence of them as a list."""
+    if isinstance(given, Tensor):
+        return [given]
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise DTypeError(f"{name}: expected a Tensor or a list of them, got {type(given).__name__}")
+    return list(given)
 
 
 def origin(x: Tensor) -> tuple[Any, int | None]:
@@ -157,7 +166,7 @@ def starts_of(
     outputs: Tensor | Sequence[Tensor], gradients: Any, create_graph: bool
 ) -> list[tuple[Any, Any]]:
     """Pair each output's node (or leaf) with the gradient that the walk starts from."""
-    many: list[Tensor] = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    many = _tensors("outputs", outputs)
     given = [gradients] if isinstance(outputs, Tensor) or gradients is None else list(gradients)
     if gradients is None:
         given = [None] * len(many)
@@ -184,7 +193,7 @@ def starts_of(
             with enable_grad():
                 g = g if g.dtype == y.dtype else g.astype(y.dtype)
         else:  # a copy, since it may become the grad of a leaf
-            g = np.array(g._data if isinstance(g, Tensor) else g, y.dtype)
+            g = np.array(as_array(g.detach() if isinstance(g, Tensor) else g, y.dtype))
             g = wrap(g, None) if create_graph else g
         if g.shape != y.shape:
             raise ShapeError(f"backward: the output is {y.shape}, but the gradient given for it {g.shape}")
