@@ -132,8 +132,8 @@ def sum(x: Any, /, *, axis: Axis = None, dtype: Any = None, keepdims: bool = Fal
     """Return the sum over an axis, several, or all; over nothing it is 0.
 
     The shape loses the axes, or keeps them as 1 with ``keepdims``. It is added up in ``dtype``: by default
-    x's own, for bools and small whole numbers int64 (unsigned: uint64). Raises ShapeError for an axis that x
-    doesn't have, as every reduction does, DTypeError for text.
+    x's own (long sums of float32 in float64 inside), for bools and small whole numbers int64 (unsigned:
+    uint64). Raises ShapeError for an axis that x doesn't have, as every reduction does, DTypeError for text.
 
     >>> sum(Tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     Tensor([4., 6.])

@@ -193,8 +193,8 @@ class Polygamma(Function):
 def polygamma(n: int, x: Any, /) -> Tensor:
     """Return the n-th derivative of digamma; n = 0 is digamma itself. Arguments as SciPy's and PyTorch's.
 
-    x keeps its shape, and float32 its dtype; int64 becomes float64. Raises ArgumentError unless n is a whole
-    number, at least 0, DTypeError for text.
+    x keeps its shape, and float32 its dtype; int64 becomes float64. Raises DTypeError unless n is a whole
+    number, and for text, ArgumentError for a negative n.
 
     >>> polygamma(1, Tensor([1.0, 2.0]))
     Tensor([1.64493 , 0.64493])
