@@ -104,3 +104,49 @@ def test_axes_of_tensordot_are_numbers_or_two_lists():
             te.vecdot(x, x, axis=axis)
     with pytest.raises(DTypeError, match="the exponent must be a whole number"):
         linalg.matrix_power(x, 0.5)
+
+
+X = Tensor([1.0, 2.0])
+SQUARE = Tensor([[1.0, 2.0], [3.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: te.sin("a"),
+        lambda: X + "a",
+        lambda: te.mean_squared_error(np.ones((1, 1)), np.array([["a"]])),
+        lambda: te.nll(Tensor(1.0), Tensor(0)),
+        lambda: te.top_k(X, "a"),
+        lambda: te.top_k(X, 1, axis=None),
+        lambda: te.searchsorted(X, "a"),
+        lambda: te.searchsorted(X, 1.0, sorter=Tensor([1])),
+        lambda: te.clip(X, ["a"], 2),
+        lambda: te.clip(X, Tensor([0.0, 0.0, 0.0]), np.ones(2)),
+        lambda: te.dropout(X, 0.5, generator=3),
+        lambda: te.dropout(X, 0.5, noise_shape=(1, 1)),
+        lambda: te.dropout(X, 0.5, noise_shape=(-1,)),
+        lambda: te.seed(-1),
+        lambda: te.seed("a"),
+        lambda: te.reshape(X, -2),
+        lambda: te.where(Tensor([False]), Tensor(np.array([1], np.uint8)), 300),
+        lambda: te.isclose(X, X, rtol=Tensor(0.1, requires_grad=True)),
+        lambda: te.scaled_dot_product_attention(SQUARE, SQUARE, SQUARE, scale="a"),
+    ],
+)
+def test_a_plausible_mistake_is_told_in_words(wrong):
+    with pytest.raises(te.TinygradEduError):
+        wrong()
+
+
+def test_whole_numbers_do_not_wrap_inside():
+    logits = Tensor(np.array([200, 3], np.uint8))
+    np.testing.assert_allclose(te.sigmoid_cross_entropy(logits, Tensor([1.0, 0.0])).data, [0.0, 3.0485873])
+    np.testing.assert_allclose(
+        te.softsign(Tensor(np.array([-128, 127], np.int8))).data, [-128 / 129, 127 / 128]
+    )
+    assert te.nll(Tensor([[1, 2]]), [0]).dtype == np.float64
+    attention = te.scaled_dot_product_attention(SQUARE, SQUARE, SQUARE, scale=np.float64(0.5))
+    assert attention.dtype == np.float32
+    hidden = te.scaled_dot_product_attention(SQUARE, SQUARE, SQUARE, mask=np.full((2, 2), np.nan))
+    assert np.isnan(hidden.data).all()  # not zeros, which only -inf asks for

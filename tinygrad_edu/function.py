@@ -159,6 +159,8 @@ class Function:
                     sources.append(x if x.node is None else x.node)
                     continue
             else:
+                if isinstance(x, str):
+                    cls._raise(TypeError("expected numbers, got text"), inputs)
                 if isinstance(x, list | tuple):  # its floats have no width of their own, as in Tensor([...])
                     x = _tensor.as_array(x, beside=inputs)
                 arrays.append(x)

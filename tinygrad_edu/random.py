@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .errors import ArgumentError
+
 __all__ = ["default_generator", "seed"]
 
 _generator = np.random.default_rng()
@@ -10,7 +12,8 @@ _generator = np.random.default_rng()
 def seed(value: int) -> None:
     """Start the default generator anew, so that what follows is repeated bit for bit.
 
-    It decides initial weights, dropout masks and the order of shuffled batches.
+    It decides initial weights, dropout masks and the order of shuffled batches. Raises ArgumentError for
+    what isn't a whole number of at least 0.
 
     >>> import tinygrad_edu as te
     >>> te.seed(7); first = te.default_generator().random()
@@ -18,7 +21,10 @@ def seed(value: int) -> None:
     True
     """
     global _generator
-    _generator = np.random.default_rng(value)
+    try:
+        _generator = np.random.default_rng(value)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"seed: expected a whole number of at least 0, got {value!r}") from error
 
 
 def default_generator() -> np.random.Generator:

@@ -382,6 +382,7 @@ class Softsign(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
+        x = floating(x)
         return x / (1 + np.abs(x))
 
     @staticmethod

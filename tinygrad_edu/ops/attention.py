@@ -98,7 +98,7 @@ def scaled_dot_product_attention(
         )
     if not 0 <= number("scaled_dot_product_attention: dropout", dropout) < 1:
         raise ArgumentError(f"scaled_dot_product_attention: dropout must be in [0, 1), got {dropout!r}")
-    factor = 1 / math.sqrt(max(qs[-1], 1)) if scale is None else scale
+    factor = 1 / math.sqrt(max(qs[-1], 1)) if scale is None else number("scale", scale)
     scores = ops.matmul(ops.multiply(query, factor), ops.matrix_transpose(key))
     allowed = np.tri(qs[-2], ks[-2], dtype=bool) if is_causal else None
     if mask is not None:
@@ -107,7 +107,7 @@ def scaled_dot_product_attention(
         if any(n not in (1, side) for n, side in sides):
             raise ShapeError(f"attention: a mask {numbers.shape} doesn't fit scores (…, L, S) {scores.shape}")
         if numbers.dtype.kind == "f":
-            open_ = numbers > -np.inf
+            open_ = numbers != -np.inf
             added = ops.astype(mask if isinstance(mask, Tensor) else numbers, scores.dtype)
             scores = scores + ops.where(open_, added, 0.0)
         elif numbers.dtype.kind == "b":

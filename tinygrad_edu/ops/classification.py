@@ -242,6 +242,7 @@ class SigmoidCrossEntropy(Function):
             raise ShapeError(
                 "expected targets of the logits' shape; to compare (N, 1) with (N,), reshape one"
             )
+        logits = floating(logits)
         return np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
 
     @staticmethod

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..function import Function
 from ..tensor import Tensor
+from .parameters import number
 from .registry import register
 
 __all__ = [
@@ -130,6 +131,7 @@ def isclose(x1: Any, x2: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_n
     >>> isclose(Tensor([1.0, 2.0]), Tensor([1.000001, 2.1]))
     Tensor([ True, False])
     """
+    rtol, atol = number("isclose: rtol", rtol), number("isclose: atol", atol)
     return IsClose.apply(x1, x2, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 

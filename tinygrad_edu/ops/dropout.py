@@ -1,14 +1,15 @@
 """Dropout: noise while training."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..function import Function, shape_of
 from ..random import default_generator
 from ..tensor import Tensor
-from .parameters import number
+from .parameters import number, whole_numbers
 from .reduction import floating
 from .registry import register
 
@@ -41,7 +42,7 @@ def dropout(
     /,
     *,
     generator: np.random.Generator | None = None,
-    noise_shape: tuple[int | None, ...] | None = None,
+    noise_shape: Sequence[int | None] | None = None,
 ) -> Tensor:
     """Return x with each value set to 0 with probability ``rate`` and the rest scaled by 1 / (1 - rate).
 
@@ -60,8 +61,14 @@ def dropout(
         raise ArgumentError(f"dropout: rate must be at least 0 and below 1, got {rate!r}")
     shape = shape_of(x)
     if noise_shape is not None:
+        noise_shape = (noise_shape,) if isinstance(noise_shape, int) else tuple(noise_shape)
+        sides = whole_numbers("dropout: noise_shape", [1 if m is None else m for m in noise_shape])
+        if min(sides, default=1) < 0:
+            raise ShapeError(f"dropout: noise_shape {noise_shape} has a negative side")
         if len(noise_shape) != len(shape):
             raise ShapeError(f"dropout: noise_shape {noise_shape} must have as many axes as x, {shape}")
         shape = tuple([n if m is None else m for m, n in zip(noise_shape, shape, strict=True)])
+    if not isinstance(generator, np.random.Generator | None):
+        raise DTypeError(f"dropout: generator must be a np.random.Generator, got {generator!r}")
     mask = (generator or default_generator()).random(shape, np.float32) >= rate
     return Dropout.apply(x, mask, rate=rate)

@@ -330,6 +330,7 @@ def one_hot(x: Any, /, num_classes: int, *, axis: int = -1, dtype: DTypeLike = n
             [0., 0., 1.]])
     """
     num_classes = whole_number("one_hot: num_classes", num_classes)
+    dtype = np.float32 if dtype is None else dtype
     return OneHot.apply(x, num_classes=num_classes, axis=axis, dtype=dtype)
 
 

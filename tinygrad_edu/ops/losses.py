@@ -47,8 +47,9 @@ def alike(
             f"{loss}: {first} is {y_true.shape}, {second} {y_pred.shape}; they must be equal{mend}. "
             "(They are not broadcast: that would compare every target with every prediction)"
         )
-    if y_true.dtype.kind not in "fiub":
-        raise DTypeError(f"{loss}: {first} must be numbers, got {y_true.dtype}")
+    for name, y in ((first, y_true), (second, y_pred)):
+        if y.dtype.kind not in "fiub":
+            raise DTypeError(f"{loss}: {name} must be numbers, got {y.dtype}")
     if y_pred.dtype.kind != "f":
         y_pred = ops.astype(y_pred, np.result_type(y_pred.dtype, np.float32))
     return y_true if y_true.dtype == y_pred.dtype else ops.astype(y_true, y_pred.dtype), y_pred
@@ -214,6 +215,10 @@ def nll(log_probabilities: Any, labels: Any, /) -> Tensor:
     """
     if not isinstance(log_probabilities, Tensor | np.ndarray):
         log_probabilities = as_array(log_probabilities)
+    if log_probabilities.dtype.kind != "f":
+        log_probabilities = ops.astype(log_probabilities, np.float64)
+    if not log_probabilities.ndim:
+        raise ShapeError("nll: expected a row of log-probabilities for each label, got a single number")
     labels = labels.data if isinstance(labels, Tensor) else np.asarray(labels)
     check_labels(labels, log_probabilities.shape)
     rows = np.indices(labels.shape, sparse=True)

@@ -24,6 +24,9 @@ class Where(Function):
 
     @staticmethod
     def forward(condition: Any, x1: Any, x2: Any) -> Any:
+        dtype = np.result_type(x1, x2)
+        if dtype.kind in "iu":  # a Python int that it can't hold is an error, not another number
+            x1, x2 = np.asarray(x1, dtype), np.asarray(x2, dtype)
         return kernels.where(condition, x1, x2)
 
     @staticmethod
@@ -161,5 +164,5 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Tensor:
 
 
 def _check_order(min: Any, max: Any, name: str = "") -> None:
-    if min is not None and max is not None and np.any(_values(min) > _values(max)):
+    if min is not None and max is not None and np.any(ops.greater(_values(min), _values(max))):
         raise ArgumentError(f"{name}min={min} is greater than max={max}")

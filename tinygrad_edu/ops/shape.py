@@ -55,7 +55,10 @@ def reshape(x: Any, /, shape: Ints, *, copy: bool | None = None) -> Tensor:
     Tensor([[1., 2.],
             [3., 4.]])
     """
-    return Reshape.apply(x, shape=whole_numbers("reshape: shape", shape), copy=copy)
+    sides = whole_numbers("reshape: shape", shape)
+    if min(sides, default=0) < -1:
+        raise ShapeError(f"reshape: a side of shape {sides} is negative, and only -1 has a meaning")
+    return Reshape.apply(x, shape=sides, copy=copy)
 
 
 def expand_dims(x: Any, /, axis: Ints = 0) -> Tensor:

@@ -341,8 +341,8 @@ def matrix_power(x: Any, n: int, /) -> Tensor:
     """Return the n-fold products of square matrices (…, n, n) with themselves, by squaring; n < 0 inverts.
 
     The 0th power is the identity. The dtype is x's, but of whole numbers inverted float64. Raises ShapeError
-    if the matrices aren't square, DTypeError if n isn't a whole number, ArgumentError if a matrix to invert is
-    singular.
+    if the matrices aren't square, DTypeError if n isn't a whole number, ArgumentError if a matrix to invert
+    is singular.
 
     >>> matrix_power(Tensor([[1.0, 1.0], [0.0, 1.0]]), 5)
     Tensor([[1., 5.],

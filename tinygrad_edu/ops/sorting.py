@@ -8,6 +8,7 @@ from .. import ops
 from ..errors import ArgumentError, ShapeError, unknown_name
 from ..function import Function
 from ..tensor import Tensor
+from .parameters import array_of, whole_number
 from .registry import register
 from .scans import along
 
@@ -105,6 +106,7 @@ def top_k(x: Any, k: int, /, *, axis: int = -1, largest: bool = True) -> TopKRes
     >>> top_k(Tensor([1.0, 4.0, 2.0, 4.0]), 3)
     TopKResult(values=Tensor([4., 4., 2.]), indices=Tensor([1, 3, 2]))
     """
+    k, axis = whole_number("top_k: k", k), whole_number("top_k: axis", axis)
     order = argsort(x, axis=axis, descending=largest)
     if not 0 <= k <= order.shape[axis]:
         raise ArgumentError(f"top_k: k={k} is out of range along axis {axis} of shape {tuple(order.shape)}")
@@ -122,6 +124,10 @@ class SearchSorted(Function):
     def forward(x1: Any, x2: Any, sorter: Any = None, *, side: str = "left") -> Any:
         x1 = np.asarray(x1)
         if sorter is not None:
+            if np.shape(sorter) != x1.shape:
+                raise ShapeError(
+                    f"sorter must be argsort(x1), so of shape {x1.shape}, got {np.shape(sorter)}"
+                )
             x1 = x1[sorter]
         before, after = x1[:-1], x1[1:]
         if x1.ndim == 1 and np.any((after < before) | (np.isnan(before) & ~np.isnan(after))):
@@ -141,6 +147,7 @@ def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None)
     """
     if side not in ("left", "right"):
         raise unknown_name("side", side, ("left", "right"))
+    array_of("searchsorted: x2", x2)
     return SearchSorted.apply(x1, x2, *([] if sorter is None else [sorter]), side=side)
 
 

@@ -258,6 +258,7 @@ def with_layout(x: Array, layout: str) -> Array:
     >>> with_layout(x, "reversed").strides, bool((with_layout(x, "reversed") == x).all())
     ((-24, -8), True)
     """
+    x = np.asarray(x)
     if layout == "contiguous":
         return np.array(x, order="C")
     if layout == "transposed":
