@@ -12,14 +12,16 @@ from . import (
     classification,
     comparison,
     convolution,
-    elementwise,
+    exponentials,
     factorizations,
     indexing,
+    joining,
     logic,
     losses,
     normalization,
     padding,
     pooling,
+    powers,
     products,
     reduction,
     resizing,
@@ -41,14 +43,16 @@ from .classification import *
 from .comparison import *
 from .convolution import *
 from .dropout import *
-from .elementwise import *
+from .exponentials import *
 from .factorizations import *
 from .indexing import *
+from .joining import *
 from .logic import *
 from .losses import *
 from .normalization import *
 from .padding import *
 from .pooling import *
+from .powers import *
 from .products import *
 from .reduction import *
 from .resizing import *
@@ -64,7 +68,8 @@ from .trigonometry import *
 
 # What the engine itself uses, and te.* doesn't offer: the operators' classes and what rules are written with.
 from .arithmetic import Add as Add, Divide as Divide, Multiply as Multiply, Negative as Negative  # isort: skip
-from .arithmetic import Pow as Pow, Subtract as Subtract, unbroadcast as unbroadcast  # isort: skip
+from .arithmetic import Subtract as Subtract, unbroadcast as unbroadcast  # isort: skip
+from .powers import Pow as Pow  # isort: skip
 from .convolution import conv2d_input_grad as conv2d_input_grad  # isort: skip
 from .convolution import conv2d_weight_grad as conv2d_weight_grad  # isort: skip
 from .products import Matmul as Matmul  # isort: skip
@@ -80,13 +85,15 @@ __all__ += classification.__all__
 __all__ += comparison.__all__
 __all__ += convolution.__all__
 __all__ += dropout_module.__all__
-__all__ += elementwise.__all__
+__all__ += exponentials.__all__
 __all__ += indexing.__all__
+__all__ += joining.__all__
 __all__ += logic.__all__
 __all__ += losses.__all__
 __all__ += normalization.__all__
 __all__ += padding.__all__
 __all__ += pooling.__all__
+__all__ += powers.__all__
 __all__ += products.__all__
 __all__ += reduction.__all__
 __all__ += resizing.__all__

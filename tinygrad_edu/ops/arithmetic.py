@@ -1,4 +1,4 @@
-"""Arithmetic, element by element, with NumPy's broadcasting."""
+"""Arithmetic, element by element, with NumPy's broadcasting; and the change of dtype."""
 
 from typing import Any
 
@@ -7,20 +7,19 @@ import numpy as np
 from .. import ops
 from ..errors import ArgumentError, DTypeError
 from ..function import Function
-from ..tensor import Tensor
+from ..tensor import Tensor, check_device
 from .registry import register
 
 __all__ = [
     "abs",
     "add",
+    "astype",
     "divide",
     "floor_divide",
     "multiply",
     "negative",
     "positive",
-    "pow",
     "remainder",
-    "square",
     "subtract",
 ]
 
@@ -239,55 +238,6 @@ def _refuse_whole_zeros(x1: Any, x2: Any) -> None:
 
 
 @register
-class Pow(Binary):
-    name = "pow"
-    formula = r"y = x_1^{x_2}"
-    derivative = r"\bar{x}_1 = \bar{y}\, x_2 x_1^{x_2 - 1}, \quad \bar{x}_2 = \bar{y}\, y \ln x_1"
-    words = "Raises to a power; the exponent's gradient needs the logarithm, so the base must be positive."
-
-    @staticmethod
-    def forward(x1: Any, x2: Any) -> Any:
-        if np.result_type(x1, x2).kind in "iu" and np.any(np.less(x2, 0)):
-            raise DTypeError("whole numbers have no negative powers; make one of the two floats")
-        return np.power(x1, x2)
-
-    @staticmethod
-    def backward(g: Any, x1: Any, x2: Any, needs: tuple[bool, ...]) -> Any:
-        dx1 = dx2 = None
-        if needs[0]:
-            # x2 = 0 gives a constant, whose slope is 0 even where x1 ** -1 is infinite. A plain number stays
-            # one, so that it doesn't widen float32.
-            if isinstance(x2, int | float):
-                dx1 = g * x2 * ops.pow(x1, x2 - (x2 != 0))
-            else:
-                # Also in the form x2 / x1 it is 0, and that form has the right slope in x2.
-                zero = x2 == 0
-                steep = x2 * ops.pow(x1, ops.where(zero, 0.0, x2 - 1))
-                base = ops.where(zero, ops.where(x1 == 0, 1.0, x1), 1.0)
-                dx1 = g * ops.where(zero, x2 / base, steep)
-        if needs[1]:
-            # 0 ** x2 is 0 for all positive x2, so its slope there is 0 and not 0 · -inf.
-            # For negative x2 it is infinite, as the formula says. A plain number takes the width of g.
-            x1 = np.asarray(x1, g.dtype) if isinstance(x1, int | float) else x1
-            flat = ops.logical_and(ops.equal(x1, 0), ops.greater_equal(x2, 0))
-            dx2 = g * ops.pow(x1, x2) * ops.log(ops.where(flat, 1.0, x1))
-        return dx1, dx2
-
-
-def pow(x1: Any, x2: Any, /) -> Tensor:
-    """Return x1 to the power of x2; nan where a negative base meets a fraction.
-
-    Shapes broadcast, dtypes promote; whole numbers stay whole. At x1 = 0 the gradient for x2 is 0 (-inf if x2
-    < 0), and the one for x1 infinite if 0 < x2 < 1. Raises DTypeError for a negative power of whole numbers,
-    and for text; ShapeError for shapes that don't fit.
-
-    >>> pow(Tensor([2.0, 3.0]), 2)
-    Tensor([4., 9.])
-    """
-    return Pow.apply(x1, x2)
-
-
-@register
 class Positive(Function):
     name = "positive"
     formula = r"y = x"
@@ -365,27 +315,33 @@ def abs(x: Any, /) -> Tensor:
 
 
 @register
-class Square(Function):
-    name = "square"
-    formula = r"y = x^2"
-    derivative = r"\bar{x} = 2 x\, \bar{y}"
-    words = "Multiplies by itself."
+class AsType(Function):
+    name = "astype"
+    formula = r"y = x"
+    derivative = r"\bar{x} = \bar{y}"
+    words = "Changes the dtype; the gradient changes back."
 
     @staticmethod
-    def forward(x: Any) -> Any:
-        return np.square(x)
+    def forward(x: Any, *, dtype: Any) -> Any:
+        if dtype is None:  # NumPy would take it for float64
+            raise DTypeError("expected a dtype, got None")
+        return np.asarray(x).astype(dtype)
 
     @staticmethod
-    def backward(g: Any, x: Any) -> Any:
-        return g * (2 * x)
+    def backward(g: Any) -> Any:
+        return g  # the tape gives every gradient its input's dtype
 
 
-def square(x: Any, /) -> Tensor:
-    """Return x², of x's shape and dtype; a whole number that outgrows it wraps around.
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
+    """Return x, of any shape, converted to a dtype in memory of its own; from floats to ints the graph ends.
 
-    Raises DTypeError for text.
+    ``copy=False`` gives a tensor of that dtype back as it is. Raises ArgumentError for a device but "cpu",
+    DTypeError for an unknown dtype.
 
-    >>> square(Tensor([-3.0, 2.0]))
-    Tensor([9., 4.])
+    >>> astype(Tensor([1.0, 2.0]), "float64")
+    Tensor([1., 2.], dtype=float64)
     """
-    return Square.apply(x)
+    check_device(device)
+    if not copy and isinstance(x, Tensor | np.ndarray) and x.dtype == dtype:
+        return x  # type: ignore[return-value]  # or an array, as everywhere
+    return AsType.apply(x, dtype=dtype)

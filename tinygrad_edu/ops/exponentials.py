@@ -1,4 +1,4 @@
-"""Exponentials, logarithms and roots, element by element."""
+"""Exponentials and logarithms, element by element."""
 
 import math
 from typing import Any
@@ -6,28 +6,21 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..errors import DTypeError
 from ..function import Function
-from ..tensor import Tensor, check_device
+from ..tensor import Tensor
 from .arithmetic import Binary
 from .reduction import all_floating, floating
 from .registry import register
 
 __all__ = [
-    "astype",
-    "cbrt",
     "exp",
     "exp2",
     "expm1",
-    "hypot",
     "log",
     "log1p",
     "log2",
     "log10",
     "logaddexp",
-    "reciprocal",
-    "rsqrt",
-    "sqrt",
 ]
 
 
@@ -241,180 +234,3 @@ def logaddexp(x1: Any, x2: Any, /) -> Tensor:
     Tensor(1000.693)
     """
     return LogAddExp.apply(x1, x2)
-
-
-@register
-class Sqrt(Function):
-    name = "sqrt"
-    formula = r"y = \sqrt{x}"
-    derivative = r"\bar{x} = \bar{y} / (2 y)"
-    words = "The square root; its slope grows without bound towards 0."
-
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return np.sqrt(floating(x))
-
-    @staticmethod
-    def backward(g: Any, out: Any) -> Any:
-        return g / (2 * out)
-
-
-def sqrt(x: Any, /) -> Tensor:
-    """Return the square root; nan below 0. At 0 the gradient is infinite, and so nan where g is 0.
-
-    So mask before the root, sqrt(where(x > 0, x, 1)), and not only after it. x keeps its shape, and floats
-    their dtype; int64 becomes float64. Raises DTypeError for text.
-
-    >>> sqrt(Tensor([4.0, 9.0]))
-    Tensor([2., 3.])
-    """
-    return Sqrt.apply(x)
-
-
-@register
-class Rsqrt(Function):
-    name = "rsqrt"
-    formula = r"y = 1 / \sqrt{x}"
-    derivative = r"\bar{x} = -\bar{y}\, y^3 / 2"
-    words = "One over the square root, as normalization divides by it."
-
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return 1 / np.sqrt(floating(x))
-
-    @staticmethod
-    def backward(g: Any, out: Any) -> Any:
-        return g * (-0.5 * out * out * out)
-
-
-def rsqrt(x: Any, /) -> Tensor:
-    """Return 1 / √x; inf at 0 (its gradient -inf), nan below.
-
-    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
-
-    >>> rsqrt(Tensor([4.0, 0.25]))
-    Tensor([0.5, 2. ])
-    """
-    return Rsqrt.apply(x)
-
-
-@register
-class Cbrt(Function):
-    name = "cbrt"
-    formula = r"y = \sqrt[3]{x}"
-    derivative = r"\bar{x} = \bar{y} / (3 y^2)"
-    words = "The cube root, of negative numbers too; its slope grows without bound towards 0."
-
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return np.cbrt(floating(x))
-
-    @staticmethod
-    def backward(g: Any, out: Any) -> Any:
-        return g / (3 * out * out)
-
-
-def cbrt(x: Any, /) -> Tensor:
-    """Return the cube root, which has the sign of x; at 0 its gradient is infinite.
-
-    x keeps its shape, and floats their dtype; int64 becomes float64. Raises DTypeError for text.
-
-    >>> cbrt(Tensor([8.0, -1.0]))
-    Tensor([ 2., -1.])
-    """
-    return Cbrt.apply(x)
-
-
-@register
-class Hypot(Binary):
-    name = "hypot"
-    formula = r"y = \sqrt{x_1^2 + x_2^2}"
-    derivative = r"\bar{x}_1 = \bar{y}\, x_1 / y, \quad \bar{x}_2 = \bar{y}\, x_2 / y"
-    words = "The long side of a right triangle; at its corner, where both are 0, the slopes are taken as 0."
-
-    @staticmethod
-    def forward(x1: Any, x2: Any) -> Any:
-        return np.hypot(*all_floating(x1, x2))
-
-    @staticmethod
-    def backward(g: Any, x1: Any, x2: Any, out: Any, needs: tuple[bool, ...]) -> Any:
-        corner = ops.equal(out, 0)
-        y = ops.where(corner, 1.0, out)
-        return tuple(
-            [
-                g * ops.where(corner, 0.0, x / y) if need else None
-                for x, need in zip((x1, x2), needs, strict=True)
-            ]
-        )
-
-
-def hypot(x1: Any, x2: Any, /) -> Tensor:
-    """Return √(x1² + x2²) without overflow of the squares; at (0, 0) the gradient is 0.
-
-    Shapes broadcast, dtypes promote, and int64 becomes float64. Raises ShapeError for shapes that don't fit,
-    DTypeError for text.
-
-    >>> hypot(Tensor([3.0, 1e30]), Tensor([4.0, 0.0]))
-    Tensor([5.e+00, 1.e+30])
-    """
-    return Hypot.apply(x1, x2)
-
-
-@register
-class Reciprocal(Function):
-    name = "reciprocal"
-    formula = r"y = 1 / x"
-    derivative = r"\bar{x} = -\bar{y}\, y^2"
-    words = "One over x; the slope falls with the square of x."
-
-    @staticmethod
-    def forward(x: Any) -> Any:
-        return np.divide(1, x)  # np.reciprocal would round those of whole numbers to 0
-
-    @staticmethod
-    def backward(g: Any, out: Any) -> Any:
-        return -g * out * out
-
-
-def reciprocal(x: Any, /) -> Tensor:
-    """Return 1 / x; 0 gives inf of its sign.
-
-    x keeps its shape, and floats their dtype; all else gives float64. Raises DTypeError for text.
-
-    >>> reciprocal(Tensor([2.0, -4.0]))
-    Tensor([ 0.5 , -0.25])
-    """
-    return Reciprocal.apply(x)
-
-
-@register
-class AsType(Function):
-    name = "astype"
-    formula = r"y = x"
-    derivative = r"\bar{x} = \bar{y}"
-    words = "Changes the dtype; the gradient changes back."
-
-    @staticmethod
-    def forward(x: Any, *, dtype: Any) -> Any:
-        if dtype is None:  # NumPy would take it for float64
-            raise DTypeError("expected a dtype, got None")
-        return np.asarray(x).astype(dtype)
-
-    @staticmethod
-    def backward(g: Any) -> Any:
-        return g  # the tape gives every gradient its input's dtype
-
-
-def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: str | None = None) -> Tensor:
-    """Return x, of any shape, converted to a dtype in memory of its own; from floats to ints the graph ends.
-
-    ``copy=False`` gives a tensor of that dtype back as it is. Raises ArgumentError for a device but "cpu",
-    DTypeError for an unknown dtype.
-
-    >>> astype(Tensor([1.0, 2.0]), "float64")
-    Tensor([1., 2.], dtype=float64)
-    """
-    check_device(device)
-    if not copy and isinstance(x, Tensor | np.ndarray) and x.dtype == dtype:
-        return x  # type: ignore[return-value]  # or an array, as everywhere
-    return AsType.apply(x, dtype=dtype)
