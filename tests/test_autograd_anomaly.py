@@ -213,3 +213,20 @@ def test_the_error_is_what_numpy_users_expect():
     assert issubclass(AnomalyError, TinygradEduError)
     with pytest.warns(RuntimeWarning):  # outside it is NumPy that speaks
         te.log(leaf([0.0]))
+
+
+def test_gradients_that_overflow_when_they_are_added_up():
+    q = leaf([0.1, 0.2], "q")
+    lines = caught(lambda: (q * 3e38 + q * 3e38).backward(np.ones(2)))
+    assert lines[0] == "adding up the gradients of a leaf made 2 inf"
+    assert lines[2] == "  the leaf 'q' (2,) float32: from 0.1 to 0.2"
+    assert "outgrew float32" in lines[-1]
+    assert q.grad is None
+    with te.detect_anomaly():
+        (q * 1e38 + q * 1e38).backward(np.ones(2))
+
+
+def test_a_tangent_where_the_slope_is_infinite():
+    assert caught(lambda: te.jvp(te.sqrt, leaf([0.0, 1.0]), Tensor([0.0, 1.0])))[0].endswith("made 1 inf")
+    with te.detect_anomaly():
+        te.jvp(te.sqrt, leaf([4.0, 1.0]), Tensor([0.0, 1.0]))

@@ -382,3 +382,17 @@ def test_errors_inside_leave_everything_as_it_was():
         checkpoint(lambda x: x @ x, x)
     with pytest.raises(DTypeError, match="must return Tensors, not float"):
         checkpoint(lambda x: 1.0, x)
+
+
+def test_results_that_are_not_finite_are_compared_too():
+    q, mask = leaf([1.0, 2.0, 3.0]), np.array([True, False, True])
+    y = checkpoint(lambda z: te.where(mask, z, -np.inf), q)
+    with np.errstate(all="raise"):
+        y[0].backward()
+    assert q.grad.tolist() == [1.0, 0.0, 0.0]
+    for changed in (np.array([True, True, True]), np.array([False, False, True])):
+        mask = np.array([True, False, True])
+        y = checkpoint(lambda z: te.where(mask, z, -np.inf), q)  # noqa: B023
+        mask = changed
+        with pytest.raises(GradientError, match="something else"):
+            y[0].backward()

@@ -252,3 +252,42 @@ def test_an_error_names_operation_shapes_module_and_line():
         GradientError, match=r"multiply in encoder/dense_1 \(line test_autograd_modes\.py:\d+\)"
     ):
         y.sum().backward()
+
+
+@pytest.mark.parametrize("block", [te.no_grad(), te.detect_anomaly()])
+def test_one_block_may_be_entered_by_several_threads_and_twice_by_one(block):
+    x, entered, left, states = leaf([1.0]), threading.Event(), threading.Event(), []
+
+    def state():
+        return te.is_grad_enabled(), np.geterr()
+
+    def work():
+        before = state()
+        with te.no_grad(), np.errstate(under="raise"):
+            inside = state()
+            with block:
+                entered.set()
+                left.wait(5)
+            states.append(state() == inside)
+        states.append(state() == before)
+
+    before = state()
+    thread = threading.Thread(target=work)
+    with block, block:
+        thread.start()
+        entered.wait(5)
+    left.set()
+    thread.join()
+    assert state() == before
+    assert states == [True, True]
+    assert (x * 2).requires_grad
+
+
+def test_a_parameter_of_a_checkpoint_may_be_frozen_between_the_passes():
+    x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    y = te.checkpoint(lambda x: te.exp(x) * w, x).sum()
+    w.requires_grad = False
+    y.backward()
+    np.testing.assert_allclose(x.grad.data, np.exp(x.data) * w.data)
+    assert w.grad is None
+    assert not w.requires_grad

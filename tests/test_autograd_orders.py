@@ -145,3 +145,32 @@ def test_a_hessian_vector_product_through_a_network(activation, norm):
     for product, up, down in zip(products, gradients(step), gradients(-step), strict=True):
         slope = (up - down) / (2 * step)
         assert np.abs(product.data - slope).max() <= 1e-6 * np.abs(slope).max()
+
+
+def test_checkpoint_in_a_transform_whose_input_is_no_variable():
+    x, v = Tensor(np.array([1.0, 2.0])), Tensor(np.array([0.5, -1.0]))
+
+    def results(call):
+        def f(x):
+            return call(lambda z: te.exp(te.sin(z)), x)
+
+        def nested(x):
+            return call(f, x)
+
+        y, pullback = te.vjp(f, x)
+        found = [y, pullback(v), pullback(v), *te.jvp(f, x, v), te.jacobian(f, x), te.jacobian(nested, x)]
+        return [*found, te.hessian(lambda x: f(x).sum(), x)]
+
+    for a, b in zip(results(te.checkpoint), results(lambda function, x: function(x)), strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
+    assert not any(result.requires_grad for result in results(te.checkpoint))
+    assert not x.requires_grad
+
+
+@pytest.mark.parametrize("call", [te.checkpoint, lambda function, x: function(x)])
+def test_a_gradient_of_a_tangent_through_a_checkpoint(call):
+    x, w = Tensor(np.array([0.5, 1.0])), Tensor(np.array([2.0, -1.0]), requires_grad=True)
+    v = np.array([1.0, 3.0])
+    _, tangent = te.jvp(lambda x: call(lambda z: te.exp(z * w), x), x, v)  # v w exp(x w)
+    expected = v * np.exp(x.data * w.data) * (1 + x.data * w.data)
+    np.testing.assert_allclose(te.grad(tangent.sum(), w).data, expected)

@@ -1,5 +1,7 @@
 """Tensor: what it is made of, how it converts, its operators and its methods."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -282,3 +284,18 @@ def test_a_list_is_as_wide_as_the_tensors_beside_it():
 
 def test_rows_of_lists_are_stacked():
     assert np.vstack([Tensor([1.0]), [2.0]]).tolist() == [[1.0], [2.0]]
+
+
+def test_a_pickled_leaf_forgets_when_it_was_changed():
+    w = leaf([1.0])
+    w.data = [2.0]
+    again = pickle.loads(pickle.dumps(w))  # in another process, the clock starts again
+    assert w.changed
+    assert again.changed == 0
+    assert again.tolist() == [2.0]
+
+
+def test_the_order_of_axes_may_be_an_array():
+    x = leaf(np.zeros((2, 3, 4)))
+    assert x.transpose(np.array([1, 0, 2])).shape == (3, 2, 4)
+    assert x.transpose().shape == x.transpose(None).shape == (4, 3, 2)

@@ -345,3 +345,34 @@ def test_what_does_not_fit_is_refused():
     for call in (te.hessian, lambda f, x: te.hvp(f, x, V)):
         with pytest.raises(ShapeError, match=r"one number.*returned \(3,\)"):
             call(te.sin, X)
+
+
+def test_what_the_caller_writes_into_a_tensor_of_numbers_or_a_result_changes_nothing_else():
+    x = Tensor([1.0, 2.0])
+    _, pullback = te.vjp(te.square, x)
+    x.data -= 10
+    assert pullback([1.0, 1.0]).tolist() == [2.0, 4.0]
+    a, b, given = leaf([1.0, 2.0]), leaf([3.0, 4.0]), leaf([1.0, 1.0])
+    for gradient in (given, Tensor(np.ones(2))):
+        pulled = te.vjp(te.add, a, b)[1](gradient)
+        for first, second in (pulled, te.grad(a + b, [a, b], gradient, create_graph=True)):
+            first.data[:] = 5
+            assert (second.tolist(), gradient.tolist()) == ([1.0, 1.0], [1.0, 1.0])
+    first, _ = te.grad(a + b, [a, b], given, create_graph=True)
+    assert te.grad((first * 3).sum(), given).tolist() == [3.0, 3.0]  # the copy has its history
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: te.linalg.svd(x).U,
+        lambda x: te.linalg.qr(x, mode="complete").Q,
+        lambda x: te.linalg.svd(x).U[:, 2] - te.linalg.svd(x).U[::-1, 2],  # against u = 1 it would cancel
+    ],
+)
+def test_a_rule_that_refuses_a_gradient_refuses_a_tangent(function):
+    x = Tensor([[1.0, 2.0], [3.0, 5.0], [0.5, -1.0]])
+    with pytest.raises(GradientError, match="any that complete"):
+        te.jvp(function, x, Tensor(np.ones((3, 2))))
+    _, tangent = te.jvp(lambda x: te.linalg.svd(x).U[:, :2], x, Tensor(np.ones((3, 2))))
+    assert np.isfinite(tangent.data).all()

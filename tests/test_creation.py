@@ -178,3 +178,17 @@ def test_dlpack():
 def test_refusals(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_ranges_of_small_whole_numbers_do_not_wrap():
+    assert te.arange(0, np.uint8(3), 2).tolist() == [0, 2]
+    y = te.arange(np.uint8(0), np.uint8(200), np.uint8(100))
+    assert y.tolist() == [0, 100]
+    assert y.dtype == np.uint8
+
+
+def test_a_diagonal_must_be_a_whole_number_and_memory_must_be_there_to_share():
+    with pytest.raises(DTypeError, match="eye: k"):
+        te.eye(2, k="a")
+    with pytest.raises(DTypeError, match=r"list.*te\.asarray"):
+        te.from_dlpack([1])

@@ -306,3 +306,15 @@ def test_pythons_round():
     assert round(Tensor([1.5, -0.7])).tolist() == [2.0, -1.0]
     with pytest.raises(DTypeError, match="to whole numbers"):
         round(Tensor(1.25), 1)
+
+
+@pytest.mark.parametrize("function", [te.atan2, te.hypot, te.copysign, te.logaddexp, te.nextafter])
+def test_a_python_int_that_only_a_float_can_hold(function):
+    small, wide = Tensor(np.array([1, 2], np.uint8)), Tensor([1.0, 2.0])
+    for number in (-1, 300):
+        for got, expected in [
+            (function(small, number), function(wide, number)),
+            (function(number, small), function(number, wide)),
+        ]:
+            assert got.dtype == np.float32
+            np.testing.assert_array_equal(got.data, expected.data)

@@ -121,6 +121,8 @@ def test_the_slopes_of_det_are_right_for_singular_matrices(rank):
     np.testing.assert_allclose(gradient(linalg.det, x), wanted, atol=1e-8)
     slopes = differences(lambda y: gradient(linalg.det, y), x, 1e-2).reshape(16, 16)
     np.testing.assert_allclose(hessian(linalg.det, x), slopes, atol=1e-8)
+    recorded = te.hessian(linalg.det, te.Tensor(x, requires_grad=True))  # to be differentiated further
+    np.testing.assert_allclose(recorded.data.reshape(16, 16), slopes, atol=1e-8)
 
 
 def test_the_pseudo_inverse_among_matrices_of_one_rank():

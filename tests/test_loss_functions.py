@@ -207,3 +207,8 @@ def test_targets_are_probabilities_so_swapped_arguments_are_found_out():
             loss(logits, [[0.5, 1.5]])
         assert np.isnan(loss(logits, [[np.nan, 1.0]]).data).any()
         assert loss(logits[:0], targets[:0]).shape[0] == 0
+
+
+def test_the_class_to_ignore_is_a_whole_number():
+    with pytest.raises(DTypeError, match="ignore_index must be a whole number"):
+        te.softmax_cross_entropy(Tensor([[1.0, 2.0]]), [0], ignore_index="a")

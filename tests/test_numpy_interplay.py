@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as te
 from tinygrad_edu import Tensor
-from tinygrad_edu.errors import DTypeError, GradientError
+from tinygrad_edu.errors import ArgumentError, DTypeError, GradientError, ShapeError
 from tinygrad_edu.numpy_functions import FUNCTIONS, ON_ARRAYS, UFUNCS
 from tinygrad_edu.testing import arrays, broadcastable_shapes
 
@@ -57,7 +57,8 @@ CALLS = {
     np.copy: [np.copy],
     np.reshape: [lambda t: np.reshape(t, 9), lambda t: np.reshape(t, shape=(1, -1))],
     np.ravel: [np.ravel],
-    np.transpose: [np.transpose, lambda t: np.transpose(t, (1, 0))],
+    np.transpose: [np.transpose, lambda t: np.transpose(t, (1, 0)),
+                   lambda t: np.transpose(t, np.array([1, 0]))],
     np.matrix_transpose: [np.matrix_transpose],
     np.swapaxes: [lambda t: np.swapaxes(t, 0, -1)],
     np.moveaxis: [lambda t: np.moveaxis(t, 0, -1)],
@@ -82,7 +83,8 @@ CALLS = {
     np.pad: [lambda t: np.pad(t, 1), lambda t: np.pad(t, [(0, 1), (2, 0)], constant_values=3),
              lambda t: np.pad(t, 2, 'reflect')],
     np.vstack: [lambda t: np.vstack([t, t[0]])],
-    np.hstack: [lambda t: np.hstack([t, t]), lambda t: np.hstack((t[0], t[1]))],
+    np.hstack: [lambda t: np.hstack([t, t]), lambda t: np.hstack((t[0], t[1])),
+                lambda t: np.hstack([t[0, 0], t[1, 0]])],
     np.meshgrid: [lambda t: np.meshgrid(t[0], t[1]), lambda t: np.meshgrid(t[0], t[1], indexing="ij")],
     np.dot: [lambda t: np.dot(t, t), lambda t: np.dot(t[0], t), lambda t: np.dot(np.float32(2), t),
              lambda t: np.dot(t, t[:, None] * t)],
@@ -94,17 +96,24 @@ CALLS = {
                         np.linalg.matrix_rank, np.linalg.svdvals, np.linalg.matrix_norm,
                         np.linalg.matrix_transpose, np.linalg.trace, np.linalg.diagonal,
                         np.linalg.vector_norm)},
-    **{f: [lambda t, f=f: f(t + t.T)] for f in (np.linalg.eigh, np.linalg.eigvalsh)},
+    np.linalg.eigh: [lambda t: np.linalg.eigh(t + t.T), lambda t: np.abs(np.linalg.eigh(t)[1]),
+                     lambda t: np.abs(np.linalg.eigh(t, UPLO="U")[1])],
+    np.linalg.eigvalsh: [np.linalg.eigvalsh, lambda t: np.linalg.eigvalsh(t, "U")],
     **{f: [lambda t, f=f: f(t, t + 1)] for f in (np.linalg.cross, np.linalg.matmul, np.linalg.vecdot,
                                                 np.linalg.tensordot, np.linalg.solve)},
     np.linalg.outer: [lambda t: np.linalg.outer(t[0], t[1])],
     np.linalg.svd: [np.linalg.svd],
     np.linalg.cholesky: [lambda t: np.linalg.cholesky(t @ t.T),
-                         lambda t: np.linalg.cholesky(t @ t.T, upper=True)],
+                         lambda t: np.linalg.cholesky(t @ t.T, upper=True),
+                         lambda t: np.linalg.cholesky(np.tril(t @ t.T)),
+                         lambda t: np.linalg.cholesky(np.triu(t @ t.T), upper=True)],
     np.linalg.matrix_power: [lambda t: np.linalg.matrix_power(t, 3)],
     np.linalg.norm: [np.linalg.norm, lambda t: np.linalg.norm(t, 1), lambda t: np.linalg.norm(t, axis=0),
                      lambda t: np.linalg.norm(t, np.inf, 1, True), lambda t: np.linalg.norm(t[0], 3),
-                     lambda t: np.linalg.norm(t, "nuc", axis=(0, 1))],
+                     lambda t: np.linalg.norm(t, "nuc", axis=(0, 1)),
+                     *[lambda t, axis=axis: np.linalg.norm(t * t[:2, :, None], 1, axis, True)
+                       for axis in [(0, 1), (1, 0), (0, 2), (-1, -2), (1,)]],
+                     lambda t: np.linalg.norm(t * t[:2, :, None], axis=(0, 1))],
     np.zeros_like: [np.zeros_like, lambda t: np.zeros_like(t, dtype=bool)],
     np.ones_like: [np.ones_like],
     np.empty_like: [lambda t: np.empty_like(t).shape],
@@ -308,3 +317,68 @@ def test_an_array_is_changed_in_place_by_a_tensor_without_gradient():
 def test_the_gradient_goes_through_numpys_functions(call):
     a = np.array([[2.0, 1.0], [1.0, 3.0]])
     te.testing.gradcheck(call, [a])
+
+
+WRITING = {
+    "np.multiply": lambda w: np.multiply(w, 10, out=w),
+    "np.add.at": lambda w: np.add.at(w, [0], 1),
+    "np.copyto": lambda w: np.copyto(w, [3.0, 3.0]),
+    "np.put": lambda w: np.put(w, [0], 5),
+    "np.place": lambda w: np.place(w, [True, False], 4),
+    "np.cumsum": lambda w: np.cumsum(np.ones(2), out=w),
+}
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_numpy_does_not_write_into_a_tensor_where_no_graph_would_notice(name):
+    w, constant = Tensor([1.0, 2.0], requires_grad=True), Tensor([1.0, 2.0])
+    y = (w * w * constant).sum()
+    for t in (w, constant):
+        with te.no_grad(), pytest.raises(DTypeError, match=rf"{name} would write.*w\.data = "):
+            WRITING[name](t)
+    y.backward()
+    assert w.grad.tolist() == [2.0, 8.0]
+    w.data -= 0.5 * w.grad
+    out = np.zeros(2)
+    assert np.multiply(constant, 2, out=out) is out
+    np.copyto(out, constant)
+    assert w.tolist() == [0.0, -2.0]
+    assert out.tolist() == [1.0, 2.0]
+
+
+OUR_LIMITS = {
+    "pad": lambda t: np.pad(t, 1, mode="mean"),
+    "qr": lambda t: np.linalg.qr(t, mode="r"),
+    "clip": lambda t: np.clip(t, 1, -1),
+    "full_like": lambda t: np.full_like(t, [1, 2]),
+    "quantile": lambda t: np.quantile(t, [0.1, 0.5]),
+}
+
+
+@pytest.mark.parametrize("name", OUR_LIMITS)
+def test_numpy_does_what_our_function_refuses_if_there_is_no_gradient(name):
+    call, a = OUR_LIMITS[name], np.array([[2.0, 1.0], [1.0, 3.0]])
+    np.testing.assert_array_equal(call(Tensor(a)), call(a))
+    if name != "full_like":
+        with pytest.raises((ArgumentError, DTypeError)):
+            call(Tensor(a, requires_grad=True))
+
+
+def test_what_numpy_refuses_too_is_told_in_our_words():
+    cube = Tensor(np.ones((2, 3, 4)))
+    for call, error, words in [
+        (lambda: np.linalg.norm(cube, 2), ArgumentError, "one axis for vectors or two for matrices"),
+        (lambda: np.linalg.norm(cube, axis=(0, 3)), ShapeError, "np.linalg.norm: axis 3"),
+        (lambda: np.where(cube > 0, cube), ArgumentError, "needs a y"),
+        (lambda: np.linalg.eigh(cube[0, :2, :2], "X"), ArgumentError, "UPLO"),
+        (lambda: np.quantile(cube, 2), ArgumentError, "from 0 to 1"),
+    ]:
+        with pytest.raises(error, match=words):
+            call()
+
+
+def test_differences_of_unsigned_numbers_beside_an_int_are_signed():
+    small = np.array([1, 2], np.uint8)
+    for options in ({"prepend": 5}, {"append": 0}):
+        agree(np.diff, np.diff(Tensor(small), **options), np.diff(small, **options), graph=False)
+    assert np.diff(Tensor([1.0]), prepend=0).dtype == np.float32

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as te
 from tinygrad_edu import Tensor
-from tinygrad_edu.errors import ArgumentError, ShapeError
+from tinygrad_edu.errors import ArgumentError, DTypeError, ShapeError
 from tinygrad_edu.ops.scans import linear_recurrence
 from tinygrad_edu.ops.statistics import vector_norm
 from tinygrad_edu.testing import arrays, axes, gradcheck, gradgradcheck, shapes
@@ -297,3 +297,23 @@ def test_the_gradient_of_what_was_stretched_over_many_places_is_exact():
     y = bias + Tensor(np.zeros((100_000, 2), np.float32))
     (g,) = te.grad(y, [bias], np.full(y.shape, 0.1, np.float32))
     np.testing.assert_allclose(g.data, [1e4, 1e4], rtol=1e-7)
+
+
+def test_an_infinite_neighbour_without_a_share_does_not_matter():
+    assert te.median(Tensor([1.0, 2.0, math.inf])).item() == 2
+    assert te.quantile(Tensor([1.0, 2.0, 3.0, math.inf, math.inf]), 0.5).item() == 3
+    assert slope(te.median, [1.0, 2.0, math.inf]) == [[0, 1, 0]]
+
+
+def test_a_zero_gets_no_gradient_from_a_norm_of_negative_order():
+    assert slope(lambda x: vector_norm(x, ord=-2), [0.0, 1.0, 2.0]) == [[0, 0, 0]]
+    gradcheck(lambda x: vector_norm(x, ord=-2), [np.array([1.0, -2.0])])
+
+
+@pytest.mark.parametrize("function", [te.sort, te.argsort])
+def test_order_needs_an_axis(function):
+    x = Tensor([2.0, 1.0], requires_grad=True)
+    with pytest.raises(DTypeError, match="an axis must be a whole number, got None"):
+        function(x, axis=None)
+    with pytest.raises(ShapeError, match="axis 1 is out of range"):
+        function(x, axis=1)

@@ -39,19 +39,18 @@ class detect_anomaly(Observer):
 
     def __init__(self, *, check_inf: bool = True) -> None:
         self.check_inf = check_inf
-        self._silence: list[np.errstate] = []
-
-    def _recreate_cm(self) -> "detect_anomaly":
-        return detect_anomaly(check_inf=self.check_inf)  # each call of a decorated function has its own
 
     def __enter__(self) -> "detect_anomaly":
-        self._silence.append(np.errstate(all="ignore"))  # NumPy would warn of the same, and say less
-        self._silence[-1].__enter__()
+        silence = np.errstate(all="ignore")  # NumPy would warn of the same, and say less
+        silence.__enter__()
+        context.silenced = (*context.silenced, silence)
         return super().__enter__()
 
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)
-        self._silence.pop().__exit__(*error)
+        *outer, silence = context.silenced
+        context.silenced = tuple(outer)
+        silence.__exit__(*error)
 
     def forward(
         self, fn: type[Function], inputs: tuple[Any, ...], params: dict[str, Any], result: Any, node: Any
@@ -76,6 +75,17 @@ class detect_anomaly(Observer):
                     self._raise(
                         f"the backward of {node.fn.name}", (what, part), named, node.module, node.where, hint
                     )
+
+    def total(self, leaf: Tensor, g: Any) -> None:
+        if self._is_bad(g):
+            self._raise(
+                "adding up the gradients of a leaf",
+                ("the sum", g),
+                [("the leaf", leaf)],
+                context.module,
+                None,
+                _outgrown(g),
+            )
 
     def _is_bad(self, x: Any) -> bool:
         array = _array(x)

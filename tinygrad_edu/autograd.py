@@ -159,7 +159,12 @@ def gradient_of(x: Any, index: int | None, found: dict[int, tuple[Any, Any]]) ->
     g = found[id(x)][1]
     if index is not None:
         g = g.get(index)
-    return g if g is None or isinstance(g, Tensor) else wrap(g, None)
+    if not isinstance(g, Tensor):
+        return None if g is None else wrap(g, None)
+    if g.node is None and g.requires_grad:  # a leaf of the caller's, which it is given in
+        with enable_grad():
+            return g.astype(g.dtype)
+    return wrap(g.data.copy(), g.node)  # g may be the caller's, or another input's gradient too
 
 
 def starts_of(
@@ -223,6 +228,7 @@ def walk(
     found: dict[int, tuple[Any, Any]] = {}
     constants: dict[int, Constant] = {}
     observers = context.observers
+    summed: set[int] = set()  # leaves where several gradients have arrived
 
     def arrive(x: Any, g: Any) -> None:
         key = id(x)
@@ -239,6 +245,8 @@ def walk(
                 flowing[key] = before + g
         elif key in found:
             found[key] = (x, found[key][1] + g)
+            if observers:
+                summed.add(key)
         else:
             found[key] = (x, g)
 
@@ -279,6 +287,9 @@ def walk(
                     arrive(x, dx)
             if not retain:
                 _free(node, constants)
+        for key in summed:
+            for observer in observers:
+                observer.total(*found[key])
         for key, (x, g) in found.items():
             hooks = getattr(x, "hooks", None) if isinstance(x, Tensor) and key not in ends else None
             if hooks:

@@ -39,6 +39,8 @@ _anchors: set[int] = set()
 
 class _Context(threading.local):
     recording: bool = True
+    before: tuple[bool, ...] = ()  # what recording was outside of each no_grad and enable_grad
+    silenced: tuple[Any, ...] = ()  # the np.errstate of each detect_anomaly
     module: str = ""
     where: Where | None = None
     rule: Any = None  # the node whose gradient rule is running
@@ -116,25 +118,21 @@ class _Recording(_Block):
     """Switch the tape on or off for a block (``with no_grad():``) or a function (``@no_grad()``)."""
 
     value: bool
-    _before: list[bool]
 
     def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
         self = super().__new__(cls)
-        self._before = []
         return self if function is None else self(function)  # `@no_grad` does as `@no_grad()`
 
-    def _recreate_cm(self) -> Self:
-        return type(self)()  # a decorated function may run in several threads: to each call its own
-
     def __enter__(self) -> Self:
-        self._before.append(context.recording)
+        context.before = (*context.before, context.recording)
         context.recording = self.value
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        context.recording = self._before.pop()
+        *before, context.recording = context.before
+        context.before = tuple(before)
 
 
 class no_grad(_Recording):
@@ -159,7 +157,7 @@ class enable_grad(_Recording):
 class Observer(_Block):
     """Sees each operation and each gradient rule that runs in this thread, in a block or a function.
 
-    Write one or both methods in a subclass; what they raise stops the computation. Several observers nest,
+    Write some of the methods in a subclass; what they raise stops the computation. Several observers nest,
     and the outermost is told first. ``context.rule`` is the node whose rule is running at that moment, since
     under ``create_graph`` a rule's own operations are seen too; it is None outside of rules.
 
@@ -194,6 +192,9 @@ class Observer(_Block):
 
     def backward(self, node: Any, g: Any, gradients: tuple[Any, ...]) -> None:
         """See what a rule makes of the gradient ``g``: one for each input, None where none is wanted."""
+
+    def total(self, leaf: Any, g: Any) -> None:
+        """See the finished gradient of a leaf that several were added up to, before its hooks."""
 
 
 def is_grad_enabled() -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from . import ops
 from .errors import ArgumentError, DTypeError, GradientError, ShapeError, unknown_name
+from .ops.parameters import whole_number
 from .tensor import Tensor, as_array, check_device
 
 __all__ = [
@@ -187,7 +188,7 @@ def eye(
     """
     check_device(device)
     rows, columns = _shape("eye", (n_rows, n_rows if n_cols is None else n_cols))
-    return Tensor(np.eye(rows, columns, k, dtype=_dtype(dtype)))
+    return Tensor(np.eye(rows, columns, whole_number("eye: k", k), dtype=_dtype(dtype)))
 
 
 def arange(
@@ -213,6 +214,7 @@ def arange(
     if step == 0:
         raise ArgumentError("arange: a step of 0 never arrives")
     numbers = _common(begin, end, step)
+    begin, end, step = (x.item() if hasattr(x, "item") else x for x in (begin, end, step))  # uint8 would wrap
     if numbers.kind == "f" and not np.isfinite([begin, end, step]).all():
         raise ArgumentError(f"arange: expected finite numbers, got {begin}, {end}, {step}")
     n = int(np.ceil((end - begin) / step)) if numbers.kind == "f" else -((begin - end) // step)
@@ -279,6 +281,10 @@ def from_dlpack(x: Any, /, *, device: str | None = None, copy: bool | None = Non
     Tensor([1., 1.], dtype=float64)
     """
     check_device(device)
+    if not hasattr(x, "__dlpack__"):
+        raise DTypeError(
+            f"from_dlpack: a {type(x).__name__} shares no memory; te.asarray takes numbers and lists"
+        )
     array = np.from_dlpack(x)
     return Tensor(array.copy() if copy else array)
 

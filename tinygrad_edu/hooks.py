@@ -19,25 +19,31 @@ __all__ = ["Hook"]
 class Hook:
     """What ``register_hook`` returns: call ``remove()``, or use it in a ``with`` block that removes it."""
 
-    __slots__ = ("_others", "function", "index")
+    __slots__ = ("_entry", "_others")
 
-    def __init__(
-        self, function: Callable[[Tensor], Tensor | None], index: int | None, others: "list[Hook]"
-    ) -> None:
-        self.function, self.index = function, index  # index: which result, where an operation has several
-        self._others = others
-        others.append(self)
+    def __init__(self, entry: "_Entry", others: "list[_Entry]") -> None:
+        self._entry, self._others = entry, others
+        others.append(entry)
 
     def remove(self) -> None:
         """Call the function no more; a second time does nothing."""
-        if self in self._others:
-            self._others.remove(self)
+        if self._entry in self._others:
+            self._others.remove(self._entry)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         self.remove()
+
+
+class _Entry:
+    """What the holder keeps: not the handle, which holds its list and would be a cycle of references."""
+
+    __slots__ = ("function", "index")
+
+    def __init__(self, function: Callable[[Tensor], Tensor | None], index: int | None) -> None:
+        self.function, self.index = function, index  # index: which result, where an operation has several
 
 
 def register(x: Tensor, function: Callable[[Tensor], Tensor | None]) -> Hook:
@@ -55,13 +61,13 @@ def register(x: Tensor, function: Callable[[Tensor], Tensor | None]) -> Hook:
         holder = x.node
         if holder.fn is Part:
             index, holder = holder.params["index"], holder.inputs[0]
-    others: list[Hook] | None = getattr(holder, "hooks", None)  # most leaves never get any
+    others: list[_Entry] | None = getattr(holder, "hooks", None)  # most leaves never get any
     if others is None:
         others = holder.hooks = []
-    return Hook(function, index, others)
+    return Hook(_Entry(function, index), others)
 
 
-def apply_hooks(hooks: list[Hook], g: Any, create_graph: bool) -> Any:
+def apply_hooks(hooks: list[_Entry], g: Any, create_graph: bool) -> Any:
     """Pass a complete gradient through hooks; ``g`` is a dict where an operation has several results."""
     for hook in list(hooks):
         if hook.index is None:
@@ -71,7 +77,7 @@ def apply_hooks(hooks: list[Hook], g: Any, create_graph: bool) -> Any:
     return g
 
 
-def _call(hook: Hook, g: Any, create_graph: bool) -> Any:
+def _call(hook: _Entry, g: Any, create_graph: bool) -> Any:
     if isinstance(g, Tensor):
         seen = g
     else:

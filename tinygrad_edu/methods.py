@@ -108,8 +108,9 @@ class Methods:
 
     def transpose(self, *axes: Any) -> "Tensor":
         """See :func:`tinygrad_edu.permute_dims`; without axes their order is reversed."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        return ops.permute_dims(self, order or tuple(reversed(range(self.ndim))))
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int | np.integer) else axes
+        unset = order is None or np.size(order) == 0
+        return ops.permute_dims(self, tuple(reversed(range(self.ndim))) if unset else order)
 
     def swapaxes(self, axis1: int, axis2: int) -> "Tensor":
         """Exchange two axes."""

@@ -7,6 +7,7 @@ graph would end there without a word.
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
@@ -15,8 +16,9 @@ import numpy as np
 
 from . import creation, dtypes, linalg, ops
 from .context import context
-from .errors import DTypeError
+from .errors import ArgumentError, DTypeError, unknown_name
 from .ops.parameters import number
+from .ops.reduction import normalize_axes
 from .tensor import Tensor, as_arrays
 
 __all__ = ["FUNCTIONS", "ON_ARRAYS", "UFUNCS", "call_function", "call_ufunc"]
@@ -85,6 +87,8 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
 
 
 def _where(condition: Any, *x: Any) -> Any:
+    if len(x) == 1:
+        raise ArgumentError("np.where: x needs a y beside it; np.where(condition) gives the places")
     return ops.where(condition, *x) if x else ops.nonzero(condition)
 
 
@@ -95,11 +99,37 @@ def _outer(a: Any, b: Any) -> Any:
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if axis is None and ord is None:  # of all numbers, whatever their shape
         return linalg.vector_norm(x, keepdims=keepdims)
-    if isinstance(axis, tuple) or (axis is None and x.ndim == 2):
-        if axis not in (None, (0, 1), (-2, -1), (x.ndim - 2, x.ndim - 1)):
-            raise DTypeError(f"np.linalg.norm with axis={axis}: move them last, for linalg.matrix_norm")
-        return linalg.matrix_norm(x, ord="fro" if ord is None else ord, keepdims=keepdims)
-    return linalg.vector_norm(x, axis=axis, ord=2 if ord is None else ord, keepdims=keepdims)
+    over = normalize_axes(axis, x.ndim, "np.linalg.norm")
+    if len(over) == 1:
+        return linalg.vector_norm(x, axis=over[0], ord=2 if ord is None else ord, keepdims=keepdims)
+    if len(over) != 2:
+        raise ArgumentError(
+            f"np.linalg.norm: expected one axis for vectors or two for matrices, got {axis} for {x.shape}"
+        )
+    last = ops.moveaxis(x, over, (-2, -1))
+    y = linalg.matrix_norm(last, ord="fro" if ord is None else ord, keepdims=keepdims)
+    return ops.moveaxis(y, (-2, -1), over) if keepdims else y
+
+
+def _symmetric(a: Any, triangle: str) -> Any:
+    """Mirror the one triangle that NumPy reads, where linalg takes the mean of both."""
+    if triangle not in ("L", "U"):
+        raise unknown_name("UPLO", triangle, ["L", "U"])
+    keep, off = (ops.tril, -1) if triangle == "L" else (ops.triu, 1)
+    return keep(a) + ops.matrix_transpose(keep(a, k=off))
+
+
+def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    if (
+        np.result_type(a).kind != "f"
+    ):  # beside whole numbers NumPy makes int64 of an int, which can be below 0
+        prepend, append = (np.asarray(x) if isinstance(x, int | float) else x for x in (prepend, append))
+    return ops.diff(a, n=n, axis=axis, prepend=prepend, append=append)
+
+
+def _hstack(tup: Any) -> Any:
+    parts = [x if x.ndim else ops.reshape(x, (1,)) for x in as_arrays(*tup)]
+    return ops.concat(parts, axis=0 if parts[0].ndim == 1 else 1)
 
 
 def _like(function: Any) -> Callable[..., Any]:
@@ -122,8 +152,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.cumsum: lambda a, axis=None: _flat(ops.cumulative_sum, a, axis),
     np.cumprod: lambda a, axis=None: _flat(ops.cumulative_prod, a, axis),
     np.cumulative_sum: ops.cumulative_sum, np.cumulative_prod: ops.cumulative_prod,
-    np.diff: lambda a, n=1, axis=-1, prepend=None, append=None:
-        ops.diff(a, n=n, axis=axis, prepend=prepend, append=append),
+    np.diff: _diff,
     np.sort: lambda a, axis=-1: _flat(ops.sort, a, axis),
     np.argsort: lambda a, axis=-1: _flat(ops.argsort, a, axis),
     np.searchsorted: lambda a, v, side="left", sorter=None: ops.searchsorted(a, v, side=side, sorter=sorter),
@@ -139,7 +168,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.astype: ops.astype, np.copy: lambda a: a.copy(),
     # shapes
     np.reshape: lambda a, /, shape: ops.reshape(a, shape), np.ravel: lambda a: a.ravel(),
-    np.transpose: lambda a, axes=None: a.transpose(*(axes or ())), np.matrix_transpose: ops.matrix_transpose,
+    np.transpose: lambda a, axes=None: a.transpose(axes), np.matrix_transpose: ops.matrix_transpose,
     np.swapaxes: lambda a, axis1, axis2: a.swapaxes(axis1, axis2),
     np.moveaxis: lambda a, source, destination: ops.moveaxis(a, source, destination),
     np.expand_dims: lambda a, axis: ops.expand_dims(a, axis=axis),
@@ -162,7 +191,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
         ops.pad(array, pad_width, mode, constant_values=constant_values),
     np.vstack: lambda tup:
         ops.concat([ops.reshape(x, (1, -1)) if x.ndim < 2 else x for x in as_arrays(*tup)]),
-    np.hstack: lambda tup: ops.concat(tup, axis=0 if np.ndim(tup[0]) == 1 else 1),
+    np.hstack: _hstack,
     np.diagonal: lambda a, offset=0, axis1=0, axis2=1: _moved(linalg.diagonal, a, offset, axis1, axis2),
     np.meshgrid: lambda *xi, indexing="xy": creation.meshgrid(*xi, indexing=indexing),
     # products
@@ -173,10 +202,12 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     # linear algebra
     np.linalg.norm: _norm, np.linalg.inv: lambda a: linalg.inv(a), np.linalg.det: lambda a: linalg.det(a),
     np.linalg.solve: lambda a, b: linalg.solve(a, b), np.linalg.slogdet: lambda a: linalg.slogdet(a),
-    np.linalg.cholesky: lambda a, /, *, upper=False: linalg.cholesky(a, upper=upper),
+    np.linalg.cholesky: lambda a, /, *, upper=False:
+        linalg.cholesky(_symmetric(a, "U" if upper else "L"), upper=upper),
     np.linalg.qr: lambda a, mode="reduced": linalg.qr(a, mode=mode),
     np.linalg.svd: lambda a, full_matrices=True: linalg.svd(a, full_matrices=full_matrices),
-    np.linalg.eigh: lambda a: linalg.eigh(a), np.linalg.eigvalsh: lambda a: linalg.eigvalsh(a),
+    np.linalg.eigh: lambda a, UPLO="L": linalg.eigh(_symmetric(a, UPLO)),
+    np.linalg.eigvalsh: lambda a, UPLO="L": linalg.eigvalsh(_symmetric(a, UPLO)),
     np.linalg.pinv: lambda a, *, rtol=None: linalg.pinv(a, rtol=rtol),
     np.linalg.matrix_power: lambda a, n: linalg.matrix_power(a, n),
     np.linalg.matrix_rank: lambda A, *, rtol=None: linalg.matrix_rank(A, rtol=rtol),
@@ -206,9 +237,11 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: di
     function = UFUNCS.get(ufunc)
     if function is not None and method == "__call__" and not kwargs:
         return function(*inputs)
-    if not _recorded((inputs, kwargs)):  # for example w.data -= rate * w.grad
-        return getattr(ufunc, method)(*_plain(inputs), **_plain(kwargs))
     name = _name(ufunc) + ("" if method == "__call__" else f".{method}")
+    if not _recorded((inputs, kwargs)):  # for example w.data -= rate * w.grad
+        if method == "at" and isinstance(inputs[0], Tensor):  # which writes to read-only arrays too
+            raise _writing(name)
+        return _on_arrays(name, getattr(ufunc, method), inputs, kwargs)
     raise _refusal(name + (f" with {', '.join(kwargs)}=" if kwargs else ""), ufunc)
 
 
@@ -225,9 +258,16 @@ def call_function(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> A
         except TypeError as error:
             problem = f" ({error}; the arguments are {', '.join(signature.parameters)})"
         else:
-            return function(*args, **given)
+            try:
+                return function(*args, **given)
+            except (ArgumentError, DTypeError):
+                if _recorded((args, kwargs)):
+                    raise
+                with suppress(Exception):  # if NumPy doesn't know that mode either, our words say more
+                    return _on_arrays(_name(func), func, args, kwargs)
+                raise
     if func in ON_ARRAYS or not _recorded((args, kwargs)):
-        return func(*_plain(args), **_plain(kwargs))
+        return _on_arrays(_name(func), func, args, kwargs)
     raise _refusal(_name(func), func, problem)
 
 
@@ -253,10 +293,26 @@ def _recorded(arguments: Any) -> bool:
     return context.recording and any(t.requires_grad for t in _tensors(arguments))
 
 
+def _on_arrays(name: str, func: Any, args: Any, kwargs: Any) -> Any:
+    """Let NumPy do it; raises DTypeError if it would write into a Tensor, which no graph would notice."""
+    try:
+        return func(*_plain(args), **_plain(kwargs))
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise _writing(name) from None
+
+
+def _writing(name: str) -> DTypeError:
+    return DTypeError(f"{name} would write into a Tensor unseen; assign to its data instead: w.data = values")
+
+
 def _plain(x: Any) -> Any:
-    """Put arrays in the place of Tensors."""
+    """Put arrays in the place of Tensors, not to be written to."""
     if isinstance(x, Tensor):
-        return x.data
+        view = x.data.view()
+        view.flags.writeable = False
+        return view
     if isinstance(x, dict):
         return {name: _plain(value) for name, value in x.items()}
     if type(x) in (list, tuple):

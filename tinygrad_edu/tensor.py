@@ -70,7 +70,7 @@ class Tensor(operators.Operators, methods.Methods):
     requires_grad: bool
     name: str | None
     changed: int  # tick of the last change in place
-    hooks: "list[Hook] | None"  # of a leaf; set by the first register_hook
+    hooks: list[Any] | None  # of a leaf; set by the first register_hook
 
     def __init__(
         self,
@@ -269,7 +269,8 @@ class Tensor(operators.Operators, methods.Methods):
                 "part of; .detach() keeps its values, .copy() is recorded"
             )
         state: Any = object.__getstate__(self)
-        return state[0], {**state[1], "hooks": None}  # which belong to the original alone
+        # Hooks belong to the original alone, and so does a tick of this process's clock.
+        return state[0], {**state[1], "hooks": None, "changed": 0}
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)

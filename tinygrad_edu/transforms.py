@@ -66,7 +66,10 @@ def jvp(function: Callable[..., Any], inputs: Any, tangents: Any) -> tuple[Any, 
     """
     run = _Run("jvp", function, _several(inputs))
     along = run.along(tangents, "tangent")
-    us = [_variable(_zeros(y.shape, y)) for y in run.outputs]
+    # Any u will do. Not zeros: a rule that refuses a gradient must see that one comes; and no pattern, in
+    # which what comes might cancel.
+    rng = np.random.default_rng(0)
+    us = [_variable(wrap(np.asarray(rng.uniform(0.5, 1, y.shape), y.dtype), None)) for y in run.outputs]
     pulled = _pull_back(list(zip(run.outputs, us, strict=True)), run.inputs, create_graph=True)
     _settle(us)
     pushed = _pull_back(list(zip(pulled, along, strict=True)), us, run.further(along))
@@ -233,11 +236,11 @@ def _tensor(x: Any) -> Tensor:
 
 
 def _variable(x: Tensor) -> Tensor:
-    """Return a new tensor of the same memory, in which a gradient can arrive that is no other's."""
+    """Return a new tensor of the same numbers, in which a gradient can arrive that is no other's."""
     if x.requires_grad:
         seen: Tensor = ops.reshape(x, x.shape)
         return seen
-    leaf = wrap(x.data, None)
+    leaf = wrap(x.data.copy(), None)  # the caller may write into x before the pullback is called
     leaf.requires_grad = True
     return leaf
 

@@ -4,6 +4,7 @@ The matrices are drawn well conditioned: differences, and float32, lose as many 
 number has. What singular ones do, and those with equal eigenvalues, stands in test_linalg.py.
 """
 
+import itertools
 import math
 from typing import Any
 
@@ -129,6 +130,26 @@ def det_terms(x: Array) -> Array:
 
 def cofactor_terms(x: Array) -> Array:
     return np.max(np.abs(x), initial=0) ** (x.shape[-1] - 1) * x.shape[-1] if x.size else np.zeros(x.shape)
+
+
+def cofactor_grad_cases(least: int, most: int) -> SearchStrategy[Case]:
+    return square_cases(least, most).flatmap(
+        lambda c: arrays(c.inputs[0].shape).map(lambda g: Case((g, c.inputs[0])))
+    )
+
+
+def cofactor_grad(g: Array, x: Array) -> Array:
+    """By differences, which are exact but for rounding: along a line it is a polynomial of low degree."""
+    h = 0.5 ** np.arange(4)
+    slopes = [(cofactor(x + t * g) - cofactor(x - t * g)) / (2 * t) for t in h]
+    for order in range(1, 4):  # Richardson's extrapolation
+        slopes = [(4**order * b - a) / (4**order - 1) for a, b in itertools.pairwise(slopes)]
+    return slopes[0]
+
+
+def cofactor_grad_terms(g: Array, x: Array) -> Array:
+    n, size = x.shape[-1], np.max(np.abs(x), initial=0)
+    return n**2 * size ** max(n - 2, 0) * np.max(np.abs(g), initial=0) if x.size else np.zeros(x.shape)
 
 
 def inverse_terms(x: Array) -> Array:
@@ -303,6 +324,9 @@ ROWS: dict[str, Row] = PRODUCTS | {
     "solve": Row(system_cases, solve, "regular matrices", terms=solve_terms),
     "solve_triangular": Row(triangular_cases, solve_triangular, "regular matrices", terms=triangular_terms),
     "det": Row(square_cases, det, terms=det_terms),
+    "cofactor_grad": Row(
+        cofactor_grad_cases, cofactor_grad, "regular matrices", terms=cofactor_grad_terms, slope_atol=1e-9
+    ),
     # It comes from the SVD, whose rounding is of the size of the largest element.
     "cofactor": Row(square_cases, cofactor, terms=cofactor_terms, slope_atol=1e-9),
     "slogdet": Row(

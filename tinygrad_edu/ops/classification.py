@@ -13,7 +13,7 @@ from .. import kernels, ops
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError
 from ..function import Function
 from ..tensor import Tensor, as_arrays
-from .parameters import number
+from .parameters import number, whole_number
 from .reduction import add_up, floating
 from .registry import register
 
@@ -182,7 +182,7 @@ def softmax_cross_entropy(
     labels = targets.data if isinstance(targets, Tensor) else targets
     if labels.dtype.kind in "iu" and labels.ndim == logits.ndim - 1:
         if ignore_index is not None:
-            kept = labels != ignore_index
+            kept = labels != whole_number("softmax_cross_entropy: ignore_index", ignore_index)
             # The logits too: nan there would come through even a gradient of 0.
             losses = softmax_cross_entropy(
                 ops.where(kept[..., np.newaxis], logits, 0.0),

@@ -62,8 +62,9 @@ def floating(x: Any) -> Any:
 
 def all_floating(*inputs: Any) -> Any:
     """Return all as they are, if they promote to floats; else, as ``floating`` does, arrays of floats."""
-    dtype = np.result_type(*inputs)
-    return inputs if dtype.kind == "f" else [floating(np.asarray(x, dtype)) for x in inputs]
+    # A Python int is any: floats may hold what the others' whole numbers can't.
+    dtype = np.result_type(*[0 if type(x) is int else x for x in inputs])
+    return inputs if dtype.kind == "f" else [np.asarray(x, np.result_type(dtype, np.float32)) for x in inputs]
 
 
 def add_up(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:

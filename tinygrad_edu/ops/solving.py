@@ -273,13 +273,27 @@ class Cofactor(Function):
         return sign * (u * _products_of_others(s)[..., None, :]) @ vh
 
     @staticmethod
-    def backward(g: Any, x: Any, out: Any) -> Any:
-        if isinstance(g, Tensor):  # of any order, for regular matrices
-            one_each = (*x.shape[:-2], 1, 1)
-            scaled = out / ops.reshape(ops.det(x), one_each)
-            return ops.reshape(ops.einsum("...ij,...ij->...", scaled, g), one_each) * out - (
-                scaled @ ops.matrix_transpose(g) @ out
-            )
+    def backward(g: Any, x: Any) -> Any:
+        return CofactorGrad.apply(g, x)
+
+
+@register
+class CofactorGrad(Function):
+    """The second derivative of det along G, from the singular values too; its own needs X to be regular."""
+
+    name = "cofactor_grad"
+    formula = (
+        r"Z = \left( \langle Y, G \rangle Y - Y G^\top Y \right) / \det X, \quad Y = \operatorname{cof} X"
+    )
+    derivative = (
+        r"\bar{G} = \text{the same of } \bar{Z}, \quad \bar{X} = \text{the same of } P - "
+        r"\langle \bar{Z}, Z \rangle Y / \det X, \quad P \det X = "
+        r"G \langle \bar{Z}, Y \rangle + \bar{Z} \langle Y, G \rangle - \bar{Z} Y^\top G - G Y^\top \bar{Z}"
+    )
+    words = "How the cofactors change with the matrix, along a direction: the second derivative of det."
+
+    @staticmethod
+    def forward(g: Any, x: Any) -> Any:
         u, s, vh, sign = _signed_svd(x)
         inner = np.swapaxes(u, -1, -2) @ g @ np.swapaxes(vh, -1, -2)
         n = s.shape[-1]
@@ -289,6 +303,21 @@ class Cofactor(Function):
             pairs[..., i, i] = 0
         own = pairs @ np.diagonal(inner, axis1=-2, axis2=-1)[..., None]
         return sign * u @ (np.eye(n, dtype=s.dtype) * own - pairs * np.swapaxes(inner, -1, -2)) @ vh
+
+    @staticmethod
+    def backward(h: Any, g: Any, x: Any, out: Any, needs: tuple[bool, ...]) -> Any:
+        dg = CofactorGrad.apply(h, x) if needs[0] else None
+        if not needs[1] or x.shape[-1] < 3:  # the determinant of two rows is a quadratic
+            return dg, None
+        y, yt = Cofactor.apply(x), ops.matrix_transpose(Cofactor.apply(x))
+        det = ops.reshape(ops.det(x), (*x.shape[:-2], 1, 1))
+        p = g * _inner(h, y) + h * _inner(y, g) - h @ yt @ g - g @ yt @ h
+        return dg, CofactorGrad.apply(p / det, x) - _inner(h, out) / det * y
+
+
+def _inner(a: Any, b: Any) -> Any:
+    """Return the sum of the products of the elements of two matrices, as a matrix of one element."""
+    return ops.sum(a * b, axis=(-2, -1), keepdims=True)
 
 
 def _signed_svd(x: Any) -> tuple[Any, Any, Any, Any]:

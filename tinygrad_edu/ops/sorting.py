@@ -9,6 +9,7 @@ from ..errors import ArgumentError, ShapeError, unknown_name
 from ..function import Function
 from ..tensor import Tensor
 from .parameters import array_of, whole_number
+from .reduction import normalize_axis
 from .registry import register
 from .scans import along
 
@@ -31,6 +32,7 @@ def _order(x: Any, axis: int, descending: bool, stable: bool) -> Any:
     x = np.asarray(x)
     if not x.ndim:
         raise ShapeError("a single number has no axis to sort along; reshape it to (1,)")
+    axis = normalize_axis(axis, x.ndim)  # NumPy takes None for the flattened array
     if descending:  # the complement turns the order of whole numbers and bools without overflow
         x = -x if x.dtype.kind == "f" else ~x
     return np.argsort(x, axis=axis, kind="stable" if stable else "quicksort")

@@ -151,8 +151,8 @@ class VectorNorm(Function):
 
 
 def _odd_power(x: Any, p: float) -> Any:
-    """Return sign(x) |x|^p; at x = 0 it and its derivatives are 0, unless p is odd and it is simply x^p."""
-    if p % 2 == 1:
+    """Return sign(x) |x|^p; at x = 0 it and its derivatives are 0, unless p is 1, 3 … and it is just x^p."""
+    if p > 0 and p % 2 == 1:
         return x if p == 1 else ops.pow(x, p)
     return ops.sign(x) * ops.pow(ops.where(x == 0, 1.0, ops.abs(x)), p)
 
@@ -204,7 +204,9 @@ def quantile(x: Any, q: float, /, *, axis: Axis = None, keepdims: bool = False) 
     low = math.floor(place)
     high = min(low + 1, n - 1)
     part = place - low
-    y = ops.getitem(rows, (..., low)) * (1 - part) + ops.getitem(rows, (..., high)) * part
+    y = ops.getitem(rows, (..., low))
+    if part:  # else an infinite neighbour would make it nan
+        y = y * (1 - part) + ops.getitem(rows, (..., high)) * part
     y = ops.where(np.isnan(_values(rows)[..., -1]), math.nan, y)  # nan is sorted to the end
     if not keepdims:
         return y
