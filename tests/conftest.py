@@ -5,11 +5,17 @@ Choose with ``--hypothesis-profile=thorough`` or the variable HYPOTHESIS_PROFILE
 
 import os
 import re
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 EXAMPLES = 10
+
+# A shell that starts a program in the background has it ignore Ctrl-C, and so do the programs that it starts:
+# those of the tests must not.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: the first call of a kernel compiles it. Shapes within an operation's limits are drawn by
 # filtering now and then.
