@@ -32,12 +32,13 @@ def test_an_axis_of_numpys_whole_numbers_does():
 
 def test_parameters_of_statistics():
     x = Tensor([1.0, 2.0])
+    recorded = Tensor([1.0, 2.0], requires_grad=True)  # else NumPy's own function answers
     p = Tensor(0.5, requires_grad=True)
     for call, words in (
         (lambda v: te.var(x, correction=v), "correction"),
         (lambda v: te.std(x, correction=v), "correction"),
         (lambda v: te.quantile(x, v), "quantile: q"),
-        (lambda v: np.percentile(x, v), "percentile: q"),
+        (lambda v: np.percentile(recorded, v), "percentile: q"),
         (lambda v: vector_norm(x, ord=v), "vector_norm: ord"),
     ):
         for wrong in (None, "a", [0.1, 0.5]):
