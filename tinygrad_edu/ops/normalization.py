@@ -259,7 +259,8 @@ def _along(name: str, p: Any, shape: Shape, axis: int) -> Any:
             f"{name} must be one number for each of the {shape[axis]} channels (axis {axis} of x {shape}): "
             f"expected shape ({shape[axis]},), got {got}"
         )
-    return ops.reshape(p, (shape[axis],) + (1,) * (len(shape) - axis - 1))
+    places = len(shape) - axis - 1
+    return ops.reshape(p, (shape[axis],) + (1,) * places) if places else p
 
 
 def _filled(x: Any, *parameters: Any) -> tuple[Any, ...]:
