@@ -151,8 +151,8 @@ class Operators:
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
         raise DTypeError(
-            "a Tensor's elements can't be assigned, since a recorded value must not change; build a new one "
-            "with where(mask, a, b) or concat, or change t.data[...] before the computation starts"
+            "a Tensor's elements can't be assigned, since a recorded value must not change; x = "
+            "x.at[index].set(v) makes a new one, x.data[index] = v changes it before the computation starts"
         )
 
     # In place: a parameter takes the new value under no_grad; elsewhere the name is bound to a new tensor.
