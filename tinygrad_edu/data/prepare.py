@@ -8,7 +8,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_edu.errors import ArgumentError, DataError, DTypeError
+from tinygrad_edu import ops
+from tinygrad_edu.errors import ArgumentError, DataError
 from tinygrad_edu.random import default_generator
 
 __all__ = ["as_count", "common_length", "one_hot", "train_test_split"]
@@ -176,20 +177,5 @@ def one_hot(labels: ArrayLike, num_classes: SupportsIndex) -> NDArray[np.float32
     array([[1., 0., 0.],
            [0., 0., 1.]], dtype=float32)
     """
-    labels = np.asarray(labels)
     count = as_count("one_hot", "num_classes", num_classes, least=1)
-    if labels.size == 0:
-        labels = labels.astype(np.intp)  # NumPy makes an empty list float64
-    if labels.dtype.kind not in "iub":
-        raise DTypeError(
-            f"one_hot: labels are {labels.dtype}; class numbers are integers, use labels.astype(int)."
-        )
-    wrong = (labels < 0) | (labels >= count)
-    if wrong.any():
-        at = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise DataError(
-            f"one_hot: the label {labels[at]} at index {at} is outside 0…{count - 1}; num_classes is {count}."
-        )
-    vectors = np.zeros((*labels.shape, count), np.float32)
-    np.put_along_axis(vectors, labels.astype(np.intp)[..., np.newaxis], 1, axis=-1)
-    return vectors
+    return np.asarray(ops.one_hot(np.asarray(labels), count))

@@ -310,11 +310,10 @@ class OneHot(Function):
             raise DTypeError(f"labels must be whole numbers, got {x.dtype}; convert them with astype")
         if num_classes < 0:
             raise ArgumentError(f"num_classes={num_classes} is negative")
-        wrong = x[(x < 0) | (x >= num_classes)]
-        if wrong.size:
-            raise DataError(
-                f"label {wrong[0]} is out of range: {num_classes} classes are 0 to {num_classes - 1}"
-            )
+        wrong = (x < 0) | (x >= num_classes)
+        if wrong.any():
+            at = tuple(np.argwhere(wrong)[0].tolist())
+            raise DataError(f"label {x[at]} at index {at} is outside 0…{num_classes - 1}")
         return np.moveaxis(x[..., np.newaxis] == np.arange(num_classes), -1, axis).astype(dtype)
 
 
