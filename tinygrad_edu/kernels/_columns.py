@@ -8,7 +8,7 @@ weights' is rows^T g, the input's is g filters^T, whose rows are added to the pi
 Strides and dilation only say where a window finds its pixels, so they change one view of the image,
 :func:`_windows`, and nothing else. Groups are independent convolutions: a stack of matrices.
 
-Images come with their padding around them, and everything is contiguous.
+Everything is contiguous.
 """
 
 import math
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from tinygrad_edu.kernels._arrays import Array, Pair
+from tinygrad_edu.kernels._arrays import Array, Padding, Pair, pad, padded_zeros, unpad
 
 __all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
 
@@ -58,27 +58,34 @@ def _shares(a: Array, groups: int) -> Array:
     return a.reshape(rows, groups, share).swapaxes(0, 1)
 
 
-def conv2d(x: Array, w: Array, strides: Pair, dilation: Pair, groups: int, out: Array) -> None:
-    windows = _windows(x, w.shape[:2], strides, dilation, out.shape[1:3], groups)
+def conv2d(
+    x: Array, w: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array
+) -> None:
+    windows = _windows(pad(x, padding), w.shape[:2], strides, dilation, out.shape[1:3], groups)
     filters = _shares(w, groups)
     for images in _batches(windows):
         y = _rows(windows[:, images]) @ filters
         out[images] = y.swapaxes(0, 1).reshape(out[images].shape)
 
 
-def conv2d_input_grad(g: Array, w: Array, strides: Pair, dilation: Pair, groups: int, out: Array) -> None:
-    """Add the gradient to out, padded images."""
-    windows = _windows(out, w.shape[:2], strides, dilation, g.shape[1:3], groups)
+def conv2d_input_grad(
+    g: Array, w: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array
+) -> None:
+    padded = padded_zeros(out.shape, padding, out.dtype)
+    windows = _windows(padded, w.shape[:2], strides, dilation, g.shape[1:3], groups)
     filters = _shares(w, groups).swapaxes(1, 2)
     for images in _batches(windows):
         batch = windows[:, images]
         rows = (_shares(g[images], groups) @ filters).reshape(batch.shape)
         for ky, kx in np.ndindex(*w.shape[:2]):  # windows overlap, but not under one and the same cell
             batch[:, :, :, :, ky, kx] += rows[:, :, :, :, ky, kx]
+    out[...] = unpad(padded, padding)
 
 
-def conv2d_weight_grad(x: Array, g: Array, strides: Pair, dilation: Pair, groups: int, out: Array) -> None:
-    windows = _windows(x, out.shape[:2], strides, dilation, g.shape[1:3], groups)
+def conv2d_weight_grad(
+    x: Array, g: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array
+) -> None:
+    windows = _windows(pad(x, padding), out.shape[:2], strides, dilation, g.shape[1:3], groups)
     grad = np.zeros_like(_shares(out, groups))
     for images in _batches(windows):
         grad += _rows(windows[:, images]).swapaxes(1, 2) @ _shares(g[images], groups)

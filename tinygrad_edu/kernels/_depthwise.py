@@ -4,13 +4,13 @@ Nothing is summed over channels here, so there is no matrix product to make of i
 neighbours in memory, and the innermost loops run over them. A channel that several filters see is repeated
 for each of them, and then there are as many filters as channels.
 
-Images come with their padding around them, and everything is contiguous. Threads share out the images.
+Everything is contiguous. Threads share out the images.
 """
 
 import numpy as np
 from numba import prange
 
-from tinygrad_edu.kernels._arrays import Array, Pair
+from tinygrad_edu.kernels._arrays import Array, Padding, Pair, pad, padded_zeros, unpad
 from tinygrad_edu.kernels._jit import jit, run
 
 __all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
@@ -18,25 +18,31 @@ __all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
 Steps = tuple[int, int, int, int]  # sh, sw, dh, dw
 
 
-def conv2d(x: Array, w: Array, strides: Pair, dilation: Pair, groups: int, out: Array) -> None:
-    x = _repeated(x, w.shape[3] // groups)
+def conv2d(
+    x: Array, w: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array
+) -> None:
+    x = _repeated(pad(x, padding), w.shape[3] // groups)
     arguments = (x, w.reshape(*w.shape[:2], -1), (*strides, *dilation), out)
     run(_see, _see_parallel, arguments, out.size * w[..., 0, 0].size)
 
 
-def conv2d_input_grad(g: Array, w: Array, strides: Pair, dilation: Pair, groups: int, out: Array) -> None:
-    """Add the gradient to out, padded images."""
+def conv2d_input_grad(
+    g: Array, w: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array
+) -> None:
     copies = w.shape[3] // groups
-    grad = out if copies == 1 else np.zeros((*out.shape[:3], w.shape[3]), out.dtype)
+    grad = padded_zeros((*out.shape[:3], w.shape[3]), padding, out.dtype)
     arguments = (g, w.reshape(*w.shape[:2], -1), (*strides, *dilation), grad)
     run(_hand_back, _hand_back_parallel, arguments, g.size * w[..., 0, 0].size)
-    if copies > 1:
-        for i in range(copies):  # much quicker than NumPy's sum over a last axis this short
-            out += grad[..., i::copies]
+    grad = unpad(grad, padding)
+    out[...] = grad[..., ::copies]
+    for i in range(1, copies):  # much quicker than NumPy's sum over a last axis this short
+        out += grad[..., i::copies]
 
 
-def conv2d_weight_grad(x: Array, g: Array, strides: Pair, dilation: Pair, groups: int, out: Array) -> None:
-    x = _repeated(x, out.shape[3] // groups)
+def conv2d_weight_grad(
+    x: Array, g: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array
+) -> None:
+    x = _repeated(pad(x, padding), out.shape[3] // groups)
     grads = np.zeros((len(x), *out.shape[:2], out.shape[3]), out.dtype)  # one an image
     run(_weigh, _weigh_parallel, (x, g, (*strides, *dilation), grads), g.size * out[..., 0, 0].size)
     np.add.reduce(grads, axis=0, out=out[:, :, 0])

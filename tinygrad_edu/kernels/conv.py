@@ -36,12 +36,9 @@ from tinygrad_edu.kernels._arrays import (
     Pair,
     deliver,
     output,
-    pad,
-    padded_zeros,
     ready,
     spatial_shape,
     spread,
-    unpad,
 )
 from tinygrad_edu.kernels._jit import run
 from tinygrad_edu.kernels._planes import (
@@ -140,7 +137,7 @@ def conv2d(
         return deliver(result, out)
     way = _other_way(w.shape, dilation, groups)
     if way is not None:
-        way.conv2d(pad(x, padding), w, strides, dilation, groups, result)
+        way.conv2d(x, w, strides, padding, dilation, groups, result)
         return deliver(result, out)
     reach = _reach((kh, kw), strides)
     taps = _forward_taps((kh, kw), c, strides, positions[1] + reach[1])
@@ -205,9 +202,7 @@ def conv2d_input_grad(
         return deliver(result, out)
     way = _other_way(w.shape, dilation, groups)
     if way is not None:
-        padded = padded_zeros(x_shape, padding, g.dtype)
-        way.conv2d_input_grad(g, ready(w, g.dtype), strides, dilation, groups, padded)
-        result[...] = unpad(padded, padding)
+        way.conv2d_input_grad(g, ready(w, g.dtype), strides, padding, dilation, groups, result)
         return deliver(result, out)
     reach = _reach((kh, kw), strides)
     positions = (-(-(x_shape[1] + top) // sh), -(-(x_shape[2] + left) // sw))
@@ -277,7 +272,7 @@ def conv2d_weight_grad(
         return deliver(result, out)
     way = _other_way(w_shape, dilation, groups)
     if way is not None:
-        way.conv2d_weight_grad(pad(x, padding), g, strides, dilation, groups, result)
+        way.conv2d_weight_grad(x, g, strides, padding, dilation, groups, result)
         return deliver(result, out)
     reach = _reach((kh, kw), strides)
     lattice = _lattice((kh, kw), strides, padding)
