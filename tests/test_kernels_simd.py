@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tinygrad_edu.kernels._jit import jit
 from tinygrad_edu.kernels._simd import LANES, ROWS, VECTORS, address, tile
 

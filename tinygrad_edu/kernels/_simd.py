@@ -18,7 +18,6 @@ and for a convolution, where a row of A is the window over a pixel.
 from typing import Any
 
 import llvmlite.binding as llvm
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
