@@ -22,6 +22,7 @@ from .dtypes import *
 from .dtypes import __array_namespace_info__ as __array_namespace_info__
 from .errors import TinygradEduError
 from .function import Function
+from .kernels._threads import get_num_threads, set_num_threads
 from .ops import *
 from .random import default_generator, seed
 from .transforms import hessian, hvp, jacobian, jvp, vjp
@@ -46,6 +47,7 @@ __all__ = [
     "default_generator",
     "detect_anomaly",
     "enable_grad",
+    "get_num_threads",
     "grad",
     "hessian",
     "hvp",
@@ -55,6 +57,7 @@ __all__ = [
     "linalg",
     "no_grad",
     "seed",
+    "set_num_threads",
     "vjp",
 ]
 __all__ += creation.__all__

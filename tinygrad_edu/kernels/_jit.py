@@ -12,7 +12,6 @@ in another file would stay stale when the helper is edited, so here the name of 
 
 import os
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -24,6 +23,8 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 import numba
 from numba.core import caching, event
 from platformdirs import user_cache_path
+
+from tinygrad_edu.kernels._threads import run
 
 __all__ = ["cache_folder", "jit", "run", "set_compile_announcer"]
 
@@ -192,51 +193,3 @@ class _CompileListener(event.Listener):
 
 
 event.register("numba:compile", _CompileListener())
-
-
-# --- Threads ---------------------------------------------------------------------------------------------
-
-# Idle OpenMP threads spin for milliseconds before they sleep, in the hope of more work. BLAS has threads of
-# its own that do the same, and on a few cores each pool then waits for the other's spinning to end: a step
-# of a small convolutional network took 4 to 40 times as long. So ours soon sleep (libgomp reads this when
-# Numba loads it; a value set by the user stays), and BLAS gets one thread once ours are at work.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-_WORTH_SHARING = 50_000  # multiplications; below about 10 µs of work, waking the threads costs more
-_one_at_a_time = threading.Lock()
-_forked = False
-
-
-def _after_fork() -> None:
-    global _forked, _one_at_a_time
-    _forked = True
-    _one_at_a_time = threading.Lock()  # the parent's may have been held at the moment of the fork
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def run(
-    serial: Callable[..., None], parallel: Callable[..., None], arguments: tuple[Any, ...], work: int
-) -> None:
-    """Call one of two forms of a kernel: the parallel one when there is enough work, in multiplications.
-
-    One parallel call at a time: Numba's simplest thread pool ends the process when two threads enter it,
-    and two calls at once would only fight for the same cores. None at all in a forked process, where the
-    threads don't exist and GNU's OpenMP would end the process.
-    """
-    if work < _WORTH_SHARING or _forked:
-        serial(*arguments)
-    else:
-        _quiet_blas()
-        with _one_at_a_time:
-            parallel(*arguments)
-
-
-@cache
-def _quiet_blas() -> None:
-    """Leave the cores to our threads: see GOMP_SPINCOUNT above."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, user_api="blas")
