@@ -69,6 +69,7 @@ def test_blas_has_one_thread_while_kernels_have_several():
     code = """
 import numpy as np, tinygrad_edu as te
 from tinygrad_edu import kernels
+import scipy.linalg
 from threadpoolctl import threadpool_info
 blas = lambda: {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 te.set_num_threads(2)
@@ -96,3 +97,15 @@ def test_several_threads_may_compute_and_change_the_setting_at_once():
     for worker in workers:
         worker.join()
     assert same == [True] * 80
+
+
+@several
+def test_a_blas_that_is_loaded_later_is_held_back_too():
+    code = """
+import numpy as np, tinygrad_edu as te
+from threadpoolctl import threadpool_info
+te.set_num_threads(1)
+te.linalg.solve_triangular(np.eye(2), np.ones(2))
+print({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+"""
+    assert python(code)[1] == "{1}\n"

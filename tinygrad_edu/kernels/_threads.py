@@ -18,7 +18,7 @@ from tinygrad_edu.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["both_forms", "get_num_threads", "run", "set_num_threads"]
+__all__ = ["both_forms", "get_num_threads", "run", "set_num_threads", "welcome_blas"]
 
 _VARIABLE = "TINYGRAD_EDU_NUM_THREADS"
 _WORTH_SHARING = 50_000  # multiplications; below about 10 µs of work, waking the threads costs more
@@ -160,6 +160,11 @@ def _limit_blas(count: int) -> None:
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(count, user_api="blas")
+
+
+def welcome_blas() -> None:
+    """Hold a BLAS that was loaded only now, such as SciPy's own, to the number of threads of the others."""
+    _limit_blas(1 if _awake else get_num_threads())
 
 
 @contextmanager

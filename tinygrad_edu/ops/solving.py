@@ -5,6 +5,7 @@ algorithmic differentiation" (2008), unless another source is named.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from .. import ops
 from ..errors import ArgumentError, ShapeError
 from ..function import Function, shape_of
+from ..kernels._threads import welcome_blas
 from ..tensor import Tensor, as_array
 from .parameters import whole_number
 from .registry import register
@@ -147,6 +149,15 @@ def solve(x1: Any, x2: Any, /) -> Tensor:
     return Solve.apply(x1, x2)
 
 
+@cache
+def _blas_functions() -> Any:
+    """Load SciPy's BLAS, and return what finds its routines."""
+    from scipy.linalg import get_blas_funcs
+
+    welcome_blas()
+    return get_blas_funcs
+
+
 @register
 class SolveTriangular(_System):
     name = "solve_triangular"
@@ -158,8 +169,6 @@ class SolveTriangular(_System):
     def forward(
         a: Any, b: Any, *, lower: bool = False, transposed: bool = False, unit_diagonal: bool = False
     ) -> Any:
-        from scipy.linalg import get_blas_funcs
-
         a, b = square(a), np.asarray(b)
         columns = b[:, None] if b.ndim == 1 else b
         if columns.ndim < 2 or columns.shape[-2] != a.shape[-1]:
@@ -169,7 +178,7 @@ class SolveTriangular(_System):
         a = np.broadcast_to(a, (*batch, *a.shape[-2:])).astype(dtype, copy=False)
         columns = np.broadcast_to(columns, (*batch, *columns.shape[-2:])).astype(dtype, copy=False)
         y = np.empty(columns.shape, dtype)
-        trsm = get_blas_funcs("trsm", (a, columns))  # BLAS's own routine for this, in either precision
+        trsm = _blas_functions()("trsm", (a, columns))  # BLAS's own routine for this, in either precision
         for place in np.ndindex(batch) if y.size else ():
             if not unit_diagonal and not np.diagonal(a[place]).all():
                 which = f"matrix {place} of the batch" if place else "the matrix"
