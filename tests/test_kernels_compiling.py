@@ -12,6 +12,7 @@ from tinygrad_edu import kernels
 from tinygrad_edu.kernels import reference
 
 PACKAGE = Path(kernels.__file__).parent.parent
+SIMD_TESTS = [str(Path(__file__).with_name("test_kernels_simd.py"))]
 SOFTMAX = """
 import numpy as np
 from tinygrad_edu import kernels
@@ -140,3 +141,18 @@ if child == 0:
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
     assert run_python(code, kernels.cache_folder().parent.parent)[0] == "27\n"
+
+
+@pytest.mark.slow
+def test_kernels_hold_on_a_machine_with_shorter_vectors(tmp_path):
+    """The host's vectors may be 512 bits long; with 256 there are fewer registers and another tile."""
+    features = "+sse4.2,+avx,+avx2,+fma,-avx512f"
+    run_python(
+        "from tinygrad_edu.kernels._simd import LANES\n"
+        "assert LANES == 8\n"
+        "import pytest, sys\n"
+        f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', '-k', 'not slow', *{SIMD_TESTS!r}]))",
+        tmp_path,
+        NUMBA_CPU_NAME="haswell",
+        NUMBA_CPU_FEATURES=features,
+    )

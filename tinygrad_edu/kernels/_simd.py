@@ -17,19 +17,21 @@ From: Goto & van de Geijn, *Anatomy of high-performance matrix multiplication*, 
 on SIMD architectures*, 2018.
 """
 
-# mypy: allow-untyped-calls, allow-untyped-defs, disable-error-code="no-untyped-call"
+# mypy: allow-untyped-calls, allow-untyped-defs, disable-error-code="no-untyped-call, attr-defined"
 
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 __all__ = ["LANES", "ROWS", "VECTORS", "address", "tile"]
 
-_WIDE = llvm.get_host_cpu_features().get("avx512f", False)
+# For this machine, unless NUMBA_CPU_FEATURES says to compile for another.
+_FEATURES = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()
+_WIDE = "+avx512f" in _FEATURES.split(",")
 LANES = 16 if _WIDE else 8  # floats in a vector register
 VECTORS = 2  # vectors across a tile
 ROWS = 8 if _WIDE else 6  # down a tile: of 32 (16) registers 16 (12) hold sums
