@@ -115,6 +115,37 @@ def train(
     run(model, data_set, epochs, batch_size, lr, optimizer, seed, out, console)
 
 
+@cli.command()
+@click.option("--list", "listed", is_flag=True, help="Name every kernel, with the types that it takes.")
+def warmup(listed: bool) -> None:
+    """Compile all kernels now, so that no training has to wait for it.
+
+    They are compiled for this machine once, and kept in the user's cache folder (or TINYGRAD_EDU_CACHE). When
+    that was done already, this loads them and says so.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    from . import kernels
+
+    console = Console(highlight=False)
+    started = time.perf_counter()
+    with console.status("loading kernels") as status:
+        before = kernels.set_compile_announcer(lambda kernel: status.update(f"compiling {kernel}"))
+        try:
+            compiled = kernels.warmup()
+        finally:
+            kernels.set_compile_announcer(before)
+    seconds = time.perf_counter() - started
+    found = kernels.signatures()
+    if listed:
+        for name, types in found.items():
+            lines = [f"[bold]{name}[/]", *(escape(f"    ({t})") for t in types)]
+            console.print("\n".join(lines), soft_wrap=True)
+    did = f"compiled {len(compiled)} functions" if compiled else f"all {len(found)} kernels were compiled"
+    console.print(f"{did} ({seconds:.1f} s); they are kept in {kernels.cache_folder()}", soft_wrap=True)
+
+
 def run(
     model_name: str,
     data_set: str,

@@ -15,7 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tinygrad_edu.kernels._jit import cache_folder, set_compile_announcer
+    from tinygrad_edu.kernels._jit import cache_folder, set_compile_announcer, signatures
+    from tinygrad_edu.kernels._warmup import warmup
     from tinygrad_edu.kernels.conv import conv2d, conv2d_input_grad, conv2d_weight_grad
     from tinygrad_edu.kernels.losses import softmax, softmax_cross_entropy, softmax_cross_entropy_grad
     from tinygrad_edu.kernels.optim import adam, sgd
@@ -41,14 +42,17 @@ __all__ = [
     "max_pool2d_scatter",
     "set_compile_announcer",
     "sgd",
+    "signatures",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",
+    "warmup",
     "where",
 ]
 
 _HOMES = {
-    "_jit": ("cache_folder", "set_compile_announcer"),
+    "_jit": ("cache_folder", "set_compile_announcer", "signatures"),
+    "_warmup": ("warmup",),
     "conv": ("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
     "losses": ("softmax", "softmax_cross_entropy", "softmax_cross_entropy_grad"),
     "optim": ("adam", "sgd"),

@@ -26,7 +26,7 @@ from platformdirs import user_cache_path
 
 from tinygrad_edu.kernels._threads import run
 
-__all__ = ["cache_folder", "jit", "run", "set_compile_announcer"]
+__all__ = ["cache_folder", "jit", "run", "set_compile_announcer", "signatures"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +70,21 @@ def jit(
         return cast(Callable[P, R], dispatcher)
 
     return compile_ if function is None else compile_(function)
+
+
+def signatures() -> dict[str, list[str]]:
+    """List the kernels that are compiled or loaded in this process, each with the types that it takes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tinygrad_edu import kernels
+    >>> _ = kernels.softmax(np.zeros((1, 2), np.float32))
+    >>> kernels.signatures()["losses._softmax_rows"]
+    ['array(float32, 2d, C), array(float32, 2d, C)']
+    """
+    found = {name: sorted(", ".join(map(str, s)) for s in d.signatures) for d, name in _kernels.items()}
+    return {name: found[name] for name in sorted(found) if found[name]}
 
 
 # --- The cache on disk -----------------------------------------------------------------------------------
