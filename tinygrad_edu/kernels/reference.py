@@ -67,12 +67,20 @@ def _groups(groups: int, channels: int, filters: int) -> Iterator[tuple[slice, s
 
 
 def conv2d(
-    x: Array, w: Array, strides: Pair, padding: Padding, dilation: Pair = (1, 1), groups: int = 1
+    x: Array,
+    w: Array,
+    strides: Pair,
+    padding: Padding,
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    bias: Array | None = None,
+    relu: bool = False,
 ) -> Array:
     """Slide the kernels w over x: out[n,y,x,f] = sum_ijc X[n, y*sh + i*dh, x*sw + j*dw, c] * w[i,j,c,f].
 
     The kernel is not flipped (cross-correlation), as in every deep learning library. With several groups,
-    each share of the filters sees its own share of the channels alone.
+    each share of the filters sees its own share of the channels alone. On top of it the bias of each filter,
+    and 0 in place of what is negative, if wanted.
     """
     x = pad(x, padding)
     size = _output_size(x, w.shape[:2], strides, dilation)
@@ -81,7 +89,9 @@ def conv2d(
         under = _under(x, cell, strides, size, dilation)
         for c, f in _groups(groups, x.shape[3], w.shape[3]):
             out[..., f] += under[..., c] @ w[cell][:, f]
-    return out
+    if bias is not None:
+        out += bias
+    return np.maximum(out, 0) if relu else out
 
 
 def conv2d_input_grad(

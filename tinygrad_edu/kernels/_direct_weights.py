@@ -1,0 +1,119 @@
+"""The gradient of a convolution's weights, by the micro-kernel: a sum over pixels.
+
+The idea: for one tap, the gradient is the matrix product of what the tap saw, (C, pixels), with what came
+back, (pixels, F). Again no matrix is built. The tile's rows are neighbouring numbers of x, in the run
+that a filter's row sees (:mod:`tinygrad_edu.kernels._direct`), and its K loop steps from window to window;
+its lanes are a panel of g's channels. So a tile of the gradient stays in the registers while some pixels
+pass by, then the next tile sees the same ones, from the first cache.
+
+The sum over pixels is cut into *chunks*, each added up on its own and then all together, in order; with
+enough panels to keep several cores busy, one chunk is enough. Shapes alone decide on that, so the result
+has the same bits on every run. Everything is float32 and contiguous.
+"""
+
+# mypy: disable-error-code="call-arg"
+# (Intrinsics are called without the typing context that they are defined with.)
+
+import numpy as np
+from numba import prange
+
+from tinygrad_edu.kernels._arrays import Array, Padding, Pair
+from tinygrad_edu.kernels._direct import WIDTH, Axis, Plan, copy_rows, plan, seen
+from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._simd import ROWS, address, tile
+
+__all__ = ["conv2d_weight_grad"]
+
+_TASKS = 16  # at least so many where there are as many bands, to keep several cores busy
+_PIXELS = 128  # that a tile sees at once, about: a panel of g for as many takes up half the first cache
+_QUICK = 16  # as in _direct
+
+
+def conv2d_weight_grad(
+    x: Array, g: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array
+) -> None:
+    n, height, width, channels = x.shape
+    down, across = (
+        Axis(out.shape[i], 0, 1, dilation[i], strides[i], padding[i][0], g.shape[1 + i], 0, 1) for i in (0, 1)
+    )
+    p = plan(n, height, width, channels, groups, down, across)
+    panels = groups * -(-(out.shape[3] // groups) // WIDTH)
+    chunks = min(n * -(-down.sums // p.band), -(-_TASKS // panels))
+    grads = np.empty((chunks, *out.shape), np.float32) if chunks > 1 else out[None]
+    arguments = (x.reshape(n, height, -1), channels, g, grads, panels, down, across, p)
+    run(_sum, _sum_parallel, arguments, g.size // g.shape[3] * out.size // _QUICK)
+    if chunks > 1:
+        np.add.reduce(grads, axis=0, out=out)
+
+
+@jit
+def _task(
+    task: int, x: Array, channels: int, g: Array, grads: Array, panels: int,
+    down: Axis, across: Axis, p: Plan, own: Array, panel: Array,
+) -> None:  # fmt: skip
+    """Set a panel of a chunk of the gradient to the sum over the chunk's pixels."""
+    groups = p.groups
+    chunk, per_group = task // panels, panels // groups
+    group, f = task % panels // per_group, task % panels % per_group * WIDTH
+    filters, pixel = g.shape[3] // groups, channels * 4
+    lanes = min(WIDTH, filters - f)
+    f += group * filters
+    grad = address(grads) + (chunk * (grads.size // grads.shape[0]) + f) * 4
+    # As in _direct, a run is as much as lies side by side.
+    length, runs = channels // groups, across.taps
+    if across.apart == 1 and groups == 1:
+        length, runs = length * runs, 1
+    block = max(1, _PIXELS // across.sums)
+    b_row = across.sums * WIDTH * 4
+    bands = -(-down.sums // p.band)
+    units = g.shape[0] * bands
+    add = 0
+    for unit in range(chunk * units // grads.shape[0], (chunk + 1) * units // grads.shape[0]):
+        n, first = unit // bands, unit % bands * p.band
+        rows = min(p.band, down.sums - first)
+        top = first * down.step - down.before
+        if p.width:
+            copy_rows(x, channels, n, top, across.before, seen(rows, down), own)
+            start, row = address(own), p.width * pixel
+        else:
+            row = x.shape[2] * 4
+            start = address(x) + (n * x.shape[1] + top) * row - across.before * pixel
+        start += group * (channels // groups) * 4
+        for y in range(rows):
+            for i in range(across.sums):
+                source, target = g[n, first + y, i, f : f + lanes], panel[y * across.sums + i, :lanes]
+                for lane in range(target.size):
+                    target[lane] = source[lane]
+        for y in range(0, rows, block):
+            for ky in range(down.taps):
+                for kx in range(runs):
+                    a = start + (y * down.step + ky * down.apart) * row + kx * across.apart * pixel
+                    c = grad + (ky * runs + kx) * length * grads.shape[4] * 4
+                    for r in range(0, length, ROWS):
+                        tile(
+                            a + r * 4, 4, across.step * pixel, down.step * row,
+                            address(panel) + y * b_row, WIDTH * 4, b_row, across.sums, min(block, rows - y),
+                            c + r * grads.shape[4] * 4, grads.shape[4] * 4, min(ROWS, length - r), lanes,
+                            0, add, 0,
+                        )  # fmt: skip
+            add = 1
+
+
+@jit
+def _sum(
+    x: Array, channels: int, g: Array, grads: Array, panels: int, down: Axis, across: Axis, p: Plan
+) -> None:
+    own = np.empty((seen(p.band, down), p.width * channels), np.float32)
+    panel = np.zeros((p.band * across.sums, WIDTH), np.float32)
+    for task in range(grads.shape[0] * panels):
+        _task(task, x, channels, g, grads, panels, down, across, p, own, panel)
+
+
+@jit(parallel=True)
+def _sum_parallel(
+    x: Array, channels: int, g: Array, grads: Array, panels: int, down: Axis, across: Axis, p: Plan
+) -> None:
+    for task in prange(grads.shape[0] * panels):
+        own = np.empty((seen(p.band, down), p.width * channels), np.float32)
+        panel = np.zeros((p.band * across.sums, WIDTH), np.float32)
+        _task(task, x, channels, g, grads, panels, down, across, p, own, panel)
