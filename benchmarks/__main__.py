@@ -1,113 +1,109 @@
-"""Time a training step of ours and of PyTorch's, side by side in one process, and print the ratio.
+"""Time training steps of ours and of every engine that is installed, and print the ratios.
 
     python -m pip install -e '.[bench]'
-    python -m benchmarks
+    python -m benchmarks                        # everything: half an hour
+    python -m benchmarks --quick W1 W2 --peers torch,jax
 
-The two take turns, block by block: a pause lets the other's threads go to sleep, a few steps warm up, and
-then each step is timed. The median over a block's steps, then over blocks, sets passing noise aside. Before
-anything is timed, both take a few steps from the same weights and must arrive at the same loss.
+All engines run in this process and take turns (``harness`` says how and why). Before anything is timed,
+each takes a few steps from the same weights and must arrive at the same losses. What is drawn at random,
+dropout's masks and the samples of an autoencoder, is off in that comparison and on when time is taken.
 """
 
-import json
-import time
-from collections.abc import Callable
-from itertools import pairwise
+from pathlib import Path
 
 import click
-import numpy as np
 
-import tinygrad_edu as te
-from tinygrad_edu import nn
-
-Step = Callable[[], float]
-WIDTHS = [784, 1024, 512, 10]
+from . import harness, memory, peers, report
 
 
-def data(batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(0)
-    return rng.random((batch_size, WIDTHS[0]), np.float32), rng.integers(0, WIDTHS[-1], batch_size)
+def present(names: str | None) -> tuple[list[str], list[str]]:
+    """Return the peers to run, and for each that is left out a line that says so.
+
+    Raises ClickException for a name that there isn't.
+    """
+    wanted = list(peers.PEERS) if names is None else [n.strip() for n in names.split(",") if n.strip()]
+    unknown = [n for n in wanted if n not in peers.PEERS]
+    if unknown:
+        raise click.ClickException(f"there is no peer {unknown[0]}; there are {', '.join(peers.PEERS)}")
+    absent = [n for n in wanted if not peers.is_installed(peers.PEERS[n])]
+    lines = [f"skipped: {n} ({peers.PEERS[n].package} is not installed)" for n in absent]
+    return [n for n in wanted if n not in absent], lines
 
 
-def our_step(x: np.ndarray, y: np.ndarray) -> tuple[Step, list[np.ndarray]]:
-    te.seed(0)
-    hidden = [nn.Dense(n, activation="relu") for n in WIDTHS[1:-1]]
-    model = nn.Sequential([nn.Input((WIDTHS[0],)), *hidden, nn.Dense(WIDTHS[-1])])
-    loss_of = nn.losses.SparseCategoricalCrossentropy(from_logits=True)
-    optimizer = nn.optimizers.SGD(0.01, params=model.parameters())
+@click.command(help="Time training steps of ours beside those of other engines.")
+@click.argument("workloads", nargs=-1)
+@click.option(
+    "--peers", "names", help="Some of the peers, as in torch,jax; by default all that are installed."
+)
+@click.option("--threads", default=2, show_default=True, help="Threads of each engine.")
+@click.option("--rounds", default=9, show_default=True, help="How often all engines take turns.")
+@click.option("--seconds", default=0.4, show_default=True, help="The length of a timed block.")
+@click.option("--quick", is_flag=True, help="3 rounds of short blocks, without memory: a first impression.")
+@click.option("--memory/--no-memory", "with_memory", default=True, help="Measure peak memory too.")
+@click.option("--output", default="runs/benchmarks", show_default=True, type=click.Path(path_type=Path))
+@click.option("--list", "listing", is_flag=True, help="Name the workloads and the peers, and stop.")
+def main(
+    workloads: tuple[str, ...],
+    names: str | None,
+    threads: int,
+    rounds: int,
+    seconds: float,
+    quick: bool,
+    with_memory: bool,
+    output: Path,
+    listing: bool,
+) -> None:
+    chosen, skipped = present(names)
+    for line in skipped:
+        click.echo(line)
+    peers.limit_threads(threads)
+    if not listing:
+        peers.load([*chosen, "ours"], threads)
+    from .workloads import WORKLOADS, choose
 
-    def step() -> float:
-        loss = loss_of(y, model(x))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return step, [w.numpy().copy() for w in model.parameters()]
-
-
-def torch_step(x: np.ndarray, y: np.ndarray, weights: list[np.ndarray]) -> Step:
-    import torch
-
-    torch.set_num_threads(2)
-    layers: list[torch.nn.Module] = []
-    for inputs, outputs in pairwise(WIDTHS):
-        layers += [torch.nn.Linear(inputs, outputs), torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
-    with torch.no_grad():
-        for parameter, w in zip(model.parameters(), weights, strict=True):
-            parameter.copy_(torch.from_numpy(w.T.copy()))
-    optimizer = torch.optim.SGD(model.parameters(), 0.01)
-    inputs_, labels = torch.from_numpy(x), torch.from_numpy(y)
-
-    def step() -> float:
-        loss = torch.nn.functional.cross_entropy(model(inputs_), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return step
-
-
-def block(step: Step, steps: int) -> float:
-    """Return the median time of a step, in ms, after a pause and a warm-up."""
-    time.sleep(0.1)
-    for _ in range(5):
-        step()
-    times = []
-    for _ in range(steps):
-        start = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times) * 1e3)
-
-
-@click.command(help="Time the training step of a 784-1024-512-10 network beside PyTorch's.")
-@click.option("--batch-size", default=16, show_default=True)
-@click.option("--blocks", default=9, show_default=True, help="How often the two take turns.")
-@click.option("--steps", default=50, show_default=True, help="Steps timed in each block.")
-def main(batch_size: int, blocks: int, steps: int) -> None:
-    x, y = data(batch_size)
-    # PyTorch first: it should read its own thread settings before our kernels choose theirs.
+    if listing:
+        for name, w in WORKLOADS.items():
+            click.echo(f"{name:10}{w.title}")
+        click.echo(f"peers here: {', '.join(chosen)}")
+        return
     try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise click.ClickException("PyTorch is absent: python -m pip install -e '.[bench]'") from None
-    ours, weights = our_step(x, y)
-    theirs = torch_step(x, y, weights)
-    for _ in range(5):
-        np.testing.assert_allclose(ours(), theirs(), rtol=1e-4)
-    pairs = [(block(ours, steps), block(theirs, steps)) for _ in range(blocks)]
-    a, b = np.array(pairs).T
-    ratios = a / b
-    result = {
-        "workload": f"MLP {'-'.join(map(str, WIDTHS))}, batch {batch_size}, SGD, float32",
-        "ours_ms": round(float(np.median(a)), 3),
-        "torch_ms": round(float(np.median(b)), 3),
-        "ratio": round(float(np.median(ratios)), 3),
-        "ratio_quartiles": [round(float(q), 3) for q in np.quantile(ratios, [0.25, 0.75])],
-    }
-    click.echo(json.dumps(result, indent=2))
+        selected = choose(workloads)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    if quick:
+        rounds, seconds, with_memory = 3, 0.15, False
+
+    results: report.Results = {}
+    output.mkdir(parents=True, exist_ok=True)
+    about = report.machine(threads, ["ours", *chosen])
+    for workload in selected:
+        engines = ["ours", *(n for n in chosen if hasattr(workload, n))]
+        for n in chosen:
+            if n in workload.why_not:
+                click.echo(f"{workload.name}: without {n}: {workload.why_not[n]}")
+        click.echo(f"{workload.name}: {workload.title}", err=True)
+        problem = workload.problem()
+        checked = {n: workload.job(n, problem._replace(checking=True)) for n in engines}
+        try:
+            harness.check_equal(checked, workload.check_steps, workload.tolerance, workload.name)
+        except harness.Mismatch as error:
+            raise click.ClickException(str(error)) from None
+        del checked
+        steps = {n: workload.job(n, problem).step for n in engines}
+        times = harness.take_turns(steps, rounds, seconds)
+        del steps
+        peaks: dict[str, float | None] = {}
+        if with_memory:
+            file = memory.save_problem(problem.data, dict(problem.weights))
+            try:
+                peaks = {n: memory.peak_mb(workload.name, n, file, threads) for n in engines}
+            finally:
+                file.unlink()
+        results[workload.name] = report.result(workload.title, times, peaks)
+        report.write_json(output / "results.json", about, results)
+    report.show(results)
+    report.picture(output / "ratios.png", about, results)
+    click.echo(f"written: {output / 'results.json'}, {output / 'ratios.png'}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from .base import Layer, Shape
 __all__ = ["AveragePooling2D", "AvgPool2D", "Conv2D", "MaxPool2D", "MaxPooling2D"]
 
 
-def _expect_image(layer: Layer, input_shape: Shape) -> None:
+def expect_image(layer: Layer, input_shape: Shape) -> None:
+    """Raise ShapeError for samples that aren't images with channels."""
     if len(input_shape) != 4:
         raise ShapeError(
             f"{layer.name}: expected images (height, width, channels), got samples of shape {input_shape[1:]}"
@@ -73,7 +74,7 @@ class Conv2D(Layer):
         self.bias_initializer = initializers.get(bias_initializer)
 
     def build(self, input_shape: Shape) -> None:
-        _expect_image(self, input_shape)
+        expect_image(self, input_shape)
         shape = (*self.kernel_size, input_shape[-1], self.filters)
         self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
         if self.use_bias:
@@ -102,7 +103,7 @@ class _Pooling2D(Layer):
         resolve_padding(padding, (1, 1), self.pool_size, self.strides)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        _expect_image(self, input_shape)
+        expect_image(self, input_shape)
         size = (input_shape[1], input_shape[2])
         padding = resolve_padding(self.padding, size, self.pool_size, self.strides)
         return (input_shape[0], *output_size(size, self.pool_size, self.strides, padding), input_shape[3])
