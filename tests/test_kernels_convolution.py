@@ -49,6 +49,20 @@ def test_convolutions_agree_with_their_twins(special, data):
         )
 
 
+@pytest.mark.parametrize("special", ["", "x", "w"])
+@given(data=st.data(), relu=st.booleans())
+@unhurried
+def test_bias_and_relu_agree_with_their_twins(special, data, relu):
+    x, w, _, *rule = data.draw(convolutions(special))
+    bias = data.draw(st.none() | arrays(w.shape[3:], x.dtype, special == "w"))
+    with np.errstate(all="ignore"):
+        assert_same(
+            kernels.conv2d(x, w, *rule, bias=bias, relu=relu),
+            reference.conv2d(x, w, *rule, bias=bias, relu=relu),
+            w[..., 0].size,
+        )
+
+
 @given(convolutions())
 @unhurried
 def test_convolution_gradients_are_its_adjoints(case):
@@ -154,6 +168,8 @@ def test_convolution_refuses_what_does_not_fit():
         kernels.conv2d(x, w, (1, 1), NO_PADDING, groups=2)
     with pytest.raises(ShapeError, match="in 2 groups"):
         kernels.conv2d(x, w[:, :, :1, :3], (1, 1), NO_PADDING, groups=2)
+    with pytest.raises(ShapeError, match=r"bias must be \(4,\)"):
+        kernels.conv2d(x, w, (1, 1), NO_PADDING, bias=np.zeros(2))
     with pytest.raises(ShapeError, match="out must be"):
         kernels.conv2d(x, w, (1, 1), NO_PADDING, out=x)
     with pytest.raises(ShapeError, match="doesn't fit"):

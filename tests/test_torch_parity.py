@@ -44,6 +44,11 @@ def conv2d(x: Any, w: Any, strides: Any, padding: Any, dilation: Any = 1, groups
     return last(y)
 
 
+def conv2d_bias(x: Any, w: Any, b: Any, activation: str | None, **rule: Any) -> Any:
+    y = conv2d(x, w, **rule) + b
+    return F.relu(y) if activation else y
+
+
 def max_pool2d(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
     return last(F.max_pool2d(padded(x, padding, -torch.inf), pool_size, strides))
 
@@ -196,6 +201,7 @@ PARITY: dict[str, Callable[..., Any]] = {
     "embedding": F.embedding,
     "scaled_dot_product_attention": attention,
     "conv2d": conv2d,
+    "conv2d_bias": conv2d_bias,
     "max_pool2d": max_pool2d,
     "avg_pool2d": avg_pool2d,
 }

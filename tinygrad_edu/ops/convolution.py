@@ -63,15 +63,57 @@ class Conv2D(Function):
         return dx, dw
 
 
+@register
+class Conv2DBias(Function):
+    name = "conv2d_bias"
+    formula = (
+        r"y_{n i j f} = \varphi\!\left(b_f + \sum_{u v c} x_{n,\, s i + d u,\, s j + d v,\, c}\; w_{u v c f}"
+        r"\right), \quad \varphi(t) = t \text{ or } \max(0, t)"
+    )
+    derivative = (
+        r"h = \bar{y}\, \varphi'; \quad \bar{x}, \bar{w} \text{ as in conv2d from } h, \quad "
+        r"\bar{b}_f = \sum_{n i j} h_{n i j f}"
+    )
+    words = (
+        "A convolution that adds each filter's bias, and cuts off below 0 if it is to, while a result is "
+        "still in the processor's registers."
+    )
+
+    @staticmethod
+    def forward(
+        x: Any, w: Any, b: Any, *,
+        strides: Pair, padding: Padding, dilation: Pair, groups: int, activation: str | None,
+    ) -> Any:  # fmt: skip
+        dtype = np.result_type(x, w, b, np.float32)
+        x, w, b = (a.astype(dtype, copy=False) for a in (x, w, b))
+        return kernels.conv2d(x, w, strides, padding, dilation, groups, bias=b, relu=activation == "relu")
+
+    @staticmethod
+    def backward(
+        g: Any, x: Any, w: Any, out: Any, needs: tuple[bool, ...],
+        strides: Pair, padding: Padding, dilation: Pair, groups: int, activation: str | None,
+    ) -> Any:  # fmt: skip
+        rule: Any = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+        if activation == "relu":
+            values = out.data if isinstance(out, Tensor) else out
+            g = ops.where(values > 0, g, 0.0)
+        dx = conv2d_input_grad(g, w, x.shape, **rule) if needs[0] else None
+        dw = conv2d_weight_grad(x, g, w.shape, **rule) if needs[1] else None
+        db = ops.sum(g, axis=(0, 1, 2)) if needs[2] else None
+        return dx, dw, db
+
+
 def conv2d(
     x: Any,
     w: Any,
+    b: Any = None,
     /,
     *,
     strides: int | Pair = 1,
     padding: Any = "valid",
     dilation: int | Pair = 1,
     groups: int = 1,
+    activation: str | None = None,
 ) -> Tensor:
     """Return the cross-correlation of images with filters, as deep learning calls convolution.
 
@@ -81,6 +123,8 @@ def conv2d(
         Images (N, H, W, C).
     w
         Filters (kh, kw, C / groups, F).
+    b
+        The bias of each filter (F,), added to every pixel; None for none.
     strides
         Step of the window, one number or (vertical, horizontal).
     padding
@@ -92,6 +136,8 @@ def conv2d(
     groups
         Into so many equal parts the channels and the filters are split, in order; each part of the filters
         sees its part of the channels alone.
+    activation
+        None, or "relu": what is negative becomes 0. With a bias that is one pass over the result.
 
     Returns
     -------
@@ -101,10 +147,11 @@ def conv2d(
     Raises
     ------
     ShapeError
-        If the dimensions aren't four, the channels differ, groups doesn't divide them, or the filter is
-        larger than the padded image.
+        If the dimensions aren't four, the channels differ, groups doesn't divide them, the bias isn't one
+        number a filter, or the filter is larger than the padded image.
     ArgumentError
-        If strides, dilation or groups aren't positive whole numbers, or for a padding of another kind.
+        If strides, dilation or groups aren't positive whole numbers, or for a padding or an activation of
+        another kind.
     DTypeError
         For text.
 
@@ -120,7 +167,15 @@ def conv2d(
     xs, ws = _expect("conv2d", x, w, groups)
     padding = resolve_padding(padding, (xs[1], xs[2]), ws[:2], strides, dilation)
     output_size((xs[1], xs[2]), ws[:2], strides, padding, dilation)
-    return Conv2D.apply(x, w, strides=strides, padding=padding, dilation=dilation, groups=groups)
+    rule: Any = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+    if activation not in (None, "relu"):
+        raise ArgumentError(f'conv2d: activation must be None or "relu", got {activation!r}')
+    if b is None:
+        y = Conv2D.apply(x, w, **rule)
+        return ops.relu(y) if activation else y
+    if np.shape(b) != ws[-1:]:
+        raise ShapeError(f"conv2d: expected a bias {ws[-1:]}, one for each filter, got {np.shape(b)}")
+    return Conv2DBias.apply(x, w, b, **rule, activation=activation)
 
 
 _LAYOUTS = {

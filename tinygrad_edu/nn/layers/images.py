@@ -86,8 +86,12 @@ class Conv2D(Layer):
         return (input_shape[0], *output_size(size, self.kernel_size, self.strides, padding), self.filters)
 
     def call(self, x: Any) -> Tensor:
-        y = ops.conv2d(x, self.kernel, strides=self.strides, padding=self.padding)
-        return self.activation(y + self.bias if self.use_bias else y)
+        rule: Any = {"strides": self.strides, "padding": self.padding}
+        if not self.use_bias:
+            return self.activation(ops.conv2d(x, self.kernel, **rule))
+        if self.activation is activations.relu:
+            return ops.conv2d(x, self.kernel, self.bias, activation="relu", **rule)
+        return self.activation(ops.conv2d(x, self.kernel, self.bias, **rule))
 
 
 class _Pooling2D(Layer):
