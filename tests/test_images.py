@@ -194,6 +194,9 @@ REFUSED = {
     "filters not divided": (lambda: te.conv2d(X, W[:, :, :1, :3], groups=2), "groups=2 must divide"),
     "no group": (lambda: te.conv2d(X, W, groups=0), "groups must be a positive"),
     "a bias of another length": (lambda: te.conv2d(X, W, [1.0]), "one for each filter"),
+    "a bias of another length, transposed": (
+        lambda: te.conv2d_transpose(X, np.ones((3, 3, 4, 2)), [1.0]), "one for each filter"
+    ),
     "another activation": (lambda: te.conv2d(X, W, activation="tanh"), 'None or "relu"'),
     "gaps too wide": (lambda: te.conv2d(X, W, dilation=2), r"dilation \(2, 2\), so \(5, 5\), is larger"),
     "no dilation": (lambda: te.conv2d(X, W, dilation=0), "dilation: expected a positive"),

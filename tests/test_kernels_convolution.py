@@ -49,18 +49,22 @@ def test_convolutions_agree_with_their_twins(special, data):
         )
 
 
-@pytest.mark.parametrize("special", ["", "x", "w"])
+@pytest.mark.parametrize("special", ["", "x", "w", "g"])
 @given(data=st.data(), relu=st.booleans())
 @unhurried
 def test_bias_and_relu_agree_with_their_twins(special, data, relu):
-    x, w, _, *rule = data.draw(convolutions(special))
-    bias = data.draw(st.none() | arrays(w.shape[3:], x.dtype, special == "w"))
-    with np.errstate(all="ignore"):
-        assert_same(
-            kernels.conv2d(x, w, *rule, bias=bias, relu=relu),
-            reference.conv2d(x, w, *rule, bias=bias, relu=relu),
-            w[..., 0].size,
-        )
+    x, w, g, *rule = data.draw(convolutions(special))
+    for name, arguments, bias_shape in (
+        ("conv2d", (x, w), w.shape[3:]),
+        ("conv2d_input_grad", (g, w, x.shape), x.shape[3:]),
+    ):
+        bias = data.draw(st.none() | arrays(bias_shape, x.dtype, special == "w"))
+        with np.errstate(all="ignore"):
+            assert_same(
+                getattr(kernels, name)(*arguments, *rule, bias=bias, relu=relu),
+                getattr(reference, name)(*arguments, *rule, bias=bias, relu=relu),
+                max(w[..., 0].size, w[:, :, 0].size),
+            )
 
 
 @given(convolutions())

@@ -66,22 +66,21 @@ def conv_cases(*inputs: str, result: str | None = None, groups: bool = True) -> 
     return lambda least, most: windows(least, most, gaps=True).flatmap(call)
 
 
-def conv_bias_cases(least: int, most: int) -> SearchStrategy[Case]:
-    """A convolution with bias, and in half of the cases with ReLU, whose kink no sum comes close to."""
+def with_bias(cases: Cases, value: Any, channels: Callable[[Case], int]) -> Cases:
+    """Add a bias, and in half of the cases ReLU, whose kink no sum comes close to."""
 
     def extend(case: Case) -> SearchStrategy[Case]:
-        filters = case.inputs[1].shape[3]
         return st.builds(
             lambda b, activation: Case((*case.inputs, b), {**case.params, "activation": activation}),
-            arrays((filters,), avoid=(0,), margin=0.05),
+            arrays((channels(case),), avoid=(0,), margin=0.05),
             st.sampled_from([None, "relu"]),
         )
 
     def has_slope(case: Case) -> bool:
-        sums = conv_bias_value(*case.inputs, **{**case.params, "activation": None})
+        sums = value(*case.inputs, **{**case.params, "activation": None})
         return case.params["activation"] is None or bool(np.all(np.abs(sums) > 0.01))
 
-    return conv_cases("x", "w")(least, most).flatmap(extend).filter(has_slope)
+    return lambda least, most: cases(least, most).flatmap(extend).filter(has_slope)
 
 
 def pool_cases(kind: str) -> Cases:
@@ -190,9 +189,14 @@ def renamed(function: Any, shape: str = "x_shape") -> Any:
     return value
 
 
-def conv_bias_value(x: Array, w: Array, b: Array, activation: str | None, **params: Any) -> Array:
-    y = reference.conv2d(x, w, **params) + b
-    return np.maximum(y, 0) if activation == "relu" else y
+def biased(function: Any) -> Any:
+    """Let a reference add a bias and, if wanted, rectify."""
+
+    def value(x: Array, w: Array, b: Array, activation: str | None, **params: Any) -> Array:
+        y = function(x, w, **params) + b
+        return np.maximum(y, 0) if activation == "relu" else y
+
+    return value
 
 
 def conv1d_value(x: Array, w: Array, strides: int, padding: Any, dilation: int, groups: int) -> Array:
@@ -310,26 +314,26 @@ def composed(function: Any, cases: Any, value: Any, **options: Any) -> Row:
     return Row(cases, value, function=function, terms=of_sizes(value), **options)
 
 
+def biased_row(cases: Cases, function: Any, channels: Callable[[Case], int], **params: Any) -> Row:
+    value, one = biased(function), np.ones((1, 1, 1, 1))
+    params |= {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
+    return Row(
+        with_bias(cases, value, channels),
+        value,
+        kinks="where a sum is 0, with ReLU",
+        at_kinks=(((one, one, -one[0, 0, 0]), {**params, "activation": "relu"}, (0 * one, 0 * one, [0.0])),),
+        terms=of_sizes(value),
+    )
+
+
 ROWS: dict[str, Row] = {
     "conv2d": bilinear(conv_cases("x", "w"), reference.conv2d),
-    "conv2d_bias": Row(
-        conv_bias_cases,
-        conv_bias_value,
-        kinks="where a sum is 0, with ReLU",
-        at_kinks=(
-            (
-                (np.ones((1, 1, 1, 1)), np.ones((1, 1, 1, 1)), np.array([-1.0])),
-                {
-                    "strides": (1, 1),
-                    "padding": ((0, 0), (0, 0)),
-                    "dilation": (1, 1),
-                    "groups": 1,
-                    "activation": "relu",
-                },
-                (np.zeros((1, 1, 1, 1)), np.zeros((1, 1, 1, 1)), np.zeros(1)),
-            ),
-        ),
-        terms=of_sizes(conv_bias_value),
+    "conv2d_bias": biased_row(conv_cases("x", "w"), reference.conv2d, lambda case: case.inputs[1].shape[3]),
+    "conv2d_transpose_bias": biased_row(
+        conv_cases("y", "w", result="x"),
+        renamed(reference.conv2d_input_grad),
+        lambda case: case.params["shape"][3],
+        shape=(1, 1, 1, 1),
     ),
     "conv2d_input_grad": bilinear(conv_cases("y", "w", result="x"), renamed(reference.conv2d_input_grad)),
     "conv2d_weight_grad": bilinear(

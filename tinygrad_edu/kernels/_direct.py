@@ -29,7 +29,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from tinygrad_edu.kernels import _columns
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._jit import jit, run
 from tinygrad_edu.kernels._simd import LANES, ROWS, VECTORS, address, tile
@@ -75,8 +74,10 @@ def conv2d(
 
 
 def conv2d_input_grad(
-    g: Array, w: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array
-) -> None:
+    g: Array, w: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array,
+    bias: Array | None, relu: bool,
+) -> bool:  # fmt: skip
+    """Fill out; return False if w isn't finite, and out may hold NaN that should not be there."""
     finite = True
     down, across = (
         _phases(w.shape[i], strides[i], dilation[i], padding[i][0], out.shape[1 + i]) for i in (0, 1)
@@ -84,12 +85,11 @@ def conv2d_input_grad(
     for y in down:
         for x in across:
             if y.taps and x.taps:
-                finite &= _sum(g, w, True, groups, y, x, out, None, False)
+                finite &= _sum(g, w, True, groups, y, x, out, bias, relu)
             else:
-                out[:, y.first :: y.out_step, x.first :: x.out_step] = 0
-    if not finite:
-        # What lies outside g is no gradient, but taken for 0 here, and 0 times infinity makes a false NaN.
-        _columns.conv2d_input_grad(g, w, strides, padding, dilation, groups, out)
+                none = 0 if bias is None else np.maximum(bias, 0) if relu else bias
+                out[:, y.first :: y.out_step, x.first :: x.out_step] = none
+    return finite
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ Four ways to compute the same thing, and here is chosen between them:
 """
 
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,22 @@ def _way(x: Array, w_shape: tuple[int, ...], groups: int) -> ModuleType:
 def _fit(x_shape: tuple[int, ...], w_shape: tuple[int, ...], groups: int) -> bool:
     """Whether the kernels see as many channels as there are in a group."""
     return x_shape[3] == w_shape[2] * groups and w_shape[3] % groups == 0
+
+
+def _bias(call: str, bias: Array | None, size: int, dtype: np.dtype[Any]) -> Array | None:
+    if bias is None:
+        return None
+    if bias.shape != (size,):
+        raise ShapeError(f"{call}: bias must be ({size},), one for each output channel, got {bias.shape}")
+    return ready(bias, dtype)
+
+
+def _finish(result: Array, bias: Array | None, relu: bool) -> None:
+    """Do in NumPy what the micro-kernel does on the side."""
+    if bias is not None:
+        result += bias
+    if relu:
+        np.maximum(result, 0, out=result)
 
 
 def conv2d(
@@ -97,23 +114,17 @@ def conv2d(
             f"conv2d: x {x.shape} should be (N, H, W, C) with the C={c * groups} of w {w.shape}"
             + (f" in {groups} groups, which divide its filters" if groups > 1 else "")
         )
-    if bias is not None:
-        bias = ready(bias, x.dtype)
-        if bias.shape != (f,):
-            raise ShapeError(f"conv2d: bias must be ({f},), one for each filter, got {bias.shape}")
+    bias = _bias("conv2d", bias, f, x.dtype)
     positions = spatial_shape(x.shape, spread((kh, kw), dilation), strides, padding)
     result = output(out, (len(x), *positions, f), x.dtype)
-    if not result.size:
-        return deliver(result, out)
-    way = _way(x, w.shape, groups)
-    if way is _direct:
-        _direct.conv2d(x, w, strides, padding, dilation, groups, result, bias, relu)
-    else:
-        way.conv2d(x, w, strides, padding, dilation, groups, result)
-        if bias is not None:
-            result += bias
-        if relu:
-            np.maximum(result, 0, out=result)
+    if result.size:
+        rule = strides, padding, dilation, groups, result
+        way = _way(x, w.shape, groups)
+        if way is _direct:
+            _direct.conv2d(x, w, *rule, bias, relu)
+        else:
+            way.conv2d(x, w, *rule)
+            _finish(result, bias, relu)
     return deliver(result, out)
 
 
@@ -125,6 +136,8 @@ def conv2d_input_grad(
     padding: Padding,
     dilation: Pair = (1, 1),
     groups: int = 1,
+    bias: Array | None = None,
+    relu: bool = False,
     out: Array | None = None,
 ) -> Array:
     """Gradient of :func:`conv2d` with respect to x, and the forward pass of a transposed convolution.
@@ -139,6 +152,9 @@ def conv2d_input_grad(
     x_shape : (N, H, W, C)
     strides, padding, dilation, groups
         As given to conv2d.
+    bias : ndarray (C,), optional
+    relu : bool
+        For a transposed convolution: as in conv2d.
     out : ndarray (N, H, W, C), optional
         Filled and returned; must not overlap g or w.
 
@@ -149,7 +165,7 @@ def conv2d_input_grad(
     Raises
     ------
     ShapeError
-        If g is not shaped as conv2d's output would be.
+        If g is not shaped as conv2d's output would be, or bias or out have other shapes.
 
     Examples
     --------
@@ -164,11 +180,19 @@ def conv2d_input_grad(
     outputs = spatial_shape(x_shape, spread(w.shape[:2], dilation), strides, padding)
     if g.shape != (x_shape[0], *outputs, w.shape[3]) or not _fit(x_shape, w.shape, groups):
         raise ShapeError(f"conv2d_input_grad: g {g.shape} doesn't fit x {x_shape} and w {w.shape}")
+    bias = _bias("conv2d_input_grad", bias, x_shape[3], g.dtype)
     result = output(out, x_shape, g.dtype)
-    if not result.size:
-        return deliver(result, out)
-    w = ready(w, g.dtype)
-    _way(g, w.shape, groups).conv2d_input_grad(g, w, strides, padding, dilation, groups, result)
+    if result.size:
+        w = ready(w, g.dtype)
+        rule = strides, padding, dilation, groups, result
+        way = _way(g, w.shape, groups)
+        if way is not _direct:
+            way.conv2d_input_grad(g, w, *rule)
+            _finish(result, bias, relu)
+        elif not _direct.conv2d_input_grad(g, w, *rule, bias, relu):
+            # What lies outside g is no gradient, but taken for 0 there; 0 times infinity made a false NaN.
+            _columns.conv2d_input_grad(g, w, *rule)
+            _finish(result, bias, relu)
     return deliver(result, out)
 
 

@@ -89,8 +89,11 @@ def conv2d(
         under = _under(x, cell, strides, size, dilation)
         for c, f in _groups(groups, x.shape[3], w.shape[3]):
             out[..., f] += under[..., c] @ w[cell][:, f]
-    if bias is not None:
-        out += bias
+    return _finished(out, bias, relu)
+
+
+def _finished(out: Array, bias: Array | None, relu: bool) -> Array:
+    out = out if bias is None else out + bias
     return np.maximum(out, 0) if relu else out
 
 
@@ -102,18 +105,20 @@ def conv2d_input_grad(
     padding: Padding,
     dilation: Pair = (1, 1),
     groups: int = 1,
+    bias: Array | None = None,
+    relu: bool = False,
 ) -> Array:
     """Send each output's gradient back to all inputs that it saw, weighted as it saw them.
 
     grad_X[n, y*sh + i*dh, x*sw + j*dw, c] += sum_f g[n,y,x,f] * w[i,j,c,f]. This is also the forward pass
-    of a transposed convolution.
+    of a transposed convolution, whence bias and relu.
     """
     grad = padded_zeros(x_shape, padding, g.dtype)
     for cell in _cells(w.shape[:2]):
         under = _under(grad, cell, strides, g.shape[1:3], dilation)
         for c, f in _groups(groups, x_shape[3], w.shape[3]):
             under[..., c] += g[..., f] @ w[cell][:, f].T
-    return unpad(grad, padding)
+    return _finished(unpad(grad, padding), bias, relu)
 
 
 def conv2d_weight_grad(

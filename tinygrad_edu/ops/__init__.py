@@ -12,6 +12,7 @@ from . import (
     classification,
     comparison,
     convolution,
+    convolution_forms,
     exponentials,
     factorizations,
     indexing,
@@ -42,6 +43,7 @@ from .attention import *
 from .classification import *
 from .comparison import *
 from .convolution import *
+from .convolution_forms import *
 from .dropout import *
 from .exponentials import *
 from .factorizations import *
@@ -84,6 +86,7 @@ __all__ += attention.__all__
 __all__ += classification.__all__
 __all__ += comparison.__all__
 __all__ += convolution.__all__
+__all__ += convolution_forms.__all__
 __all__ += dropout_module.__all__
 __all__ += exponentials.__all__
 __all__ += indexing.__all__

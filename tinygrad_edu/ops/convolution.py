@@ -1,7 +1,8 @@
-"""Convolution, channels last: plain, dilated, in groups, depthwise, transposed; of images and of sequences.
+"""Convolution of images, channels last: plain, dilated, in groups; and the operations that its gradients are.
 
 Convolution is linear in the image and linear in the kernel. So three operations close the circle: the
-derivative of each is made of the other two, and gradients exist to any order. The rest is made of them.
+derivative of each is made of the other two, and gradients exist to any order. Its other forms are made of
+these: see convolution_forms.py.
 """
 
 from typing import Any
@@ -13,29 +14,65 @@ from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..tensor import Tensor
 from .registry import register
-from .windows import (
-    Padding,
-    Pair,
-    across,
-    across_padding,
-    as_images,
-    as_sequences,
-    output_size,
-    pair,
-    resolve_padding,
-    transposed_size,
-)
+from .windows import Padding, Pair, output_size, pair, resolve_padding
 
-__all__ = [
-    "conv1d", "conv1d_transpose", "conv2d", "conv2d_transpose", "depthwise_conv2d", "separable_conv2d",
-]  # fmt: skip
+__all__ = ["conv2d"]
 
 Shape = tuple[int, ...]
 
 
-def _same_dtype(a: Any, b: Any) -> tuple[Any, Any]:
-    dtype = np.result_type(a, b, np.float32)
-    return a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+def _same_dtype(*arrays: Any) -> Any:
+    dtype = np.result_type(*arrays, np.float32)
+    return [a.astype(dtype, copy=False) for a in arrays]
+
+
+def _before(activation: str | None, g: Any, out: Any) -> Any:
+    """Return the gradient of what went into the activation, from that of what came out, and that itself."""
+    if activation is None:
+        return g
+    values = out.data if isinstance(out, Tensor) else out
+    return ops.where(values > 0, g, 0.0)  # not a product, in which inf * 0 would be nan
+
+
+def has_bias(call: str, b: Any, filters: int, activation: Any) -> bool:
+    """Return whether there is a bias, once that and the activation are seen to be right."""
+    if activation not in (None, "relu"):
+        raise ArgumentError(f'{call}: activation must be None or "relu", got {activation!r}')
+    if b is not None and np.shape(b) != (filters,):
+        raise ShapeError(f"{call}: expected a bias ({filters},), one for each filter, got {np.shape(b)}")
+    return b is not None
+
+
+_LAYOUTS = {
+    "conv1d": ("sequences (N, L, C)", "filters (k, C / groups, F)"),
+    "conv1d_transpose": ("sequences (N, L, C)", "filters (k, F / groups, C)"),
+    "conv2d": ("images (N, H, W, C)", "filters (kh, kw, C / groups, F)"),
+    "conv2d_transpose": ("images (N, H, W, C)", "filters (kh, kw, F / groups, C)"),
+    "depthwise_conv2d": ("images (N, H, W, C)", "filters (kh, kw, C, multiplier)"),
+}
+
+
+def expect(call: str, x: Any, w: Any, groups: int = 1) -> tuple[Shape, Shape]:
+    """Return the shapes of x and w, once they are seen to fit together."""
+    if not isinstance(groups, int | np.integer) or groups < 1:
+        raise ArgumentError(f"{call}: groups must be a positive whole number, got {groups!r}")
+    xs, ws = np.shape(x), np.shape(w)
+    images, filters = _LAYOUTS[call]
+    rank = 3 if call.startswith("conv1d") else 4
+    problem = ""
+    if len(xs) == rank - 1:
+        problem = "; channels come last here: an axis of 1 is missing?"
+    elif len(xs) == len(ws) == rank and 0 in ws[:-2]:
+        problem = "; a filter must have sides of at least 1"
+    elif len(xs) == len(ws) == rank:
+        seen = ws[-1] if call.endswith("transpose") else ws[-2] * groups
+        if xs[-1] % groups or ws[-1] % groups:
+            problem = f"; groups={groups} must divide the {xs[-1]} channels and the last axis of the filters"
+        elif seen != xs[-1]:
+            problem = f"; the images have {xs[-1]} channels, the filters are made for {seen}"
+        else:
+            return xs, ws
+    raise ShapeError(f"{call}: expected {images} and {filters} with equal C, got {xs} and {ws}{problem}")
 
 
 @register
@@ -50,7 +87,8 @@ class Conv2D(Function):
 
     @staticmethod
     def forward(x: Any, w: Any, *, strides: Pair, padding: Padding, dilation: Pair, groups: int) -> Any:
-        return kernels.conv2d(*_same_dtype(x, w), strides, padding, dilation, groups)
+        x, w = _same_dtype(x, w)
+        return kernels.conv2d(x, w, strides, padding, dilation, groups)
 
     @staticmethod
     def backward(
@@ -84,8 +122,7 @@ class Conv2DBias(Function):
         x: Any, w: Any, b: Any, *,
         strides: Pair, padding: Padding, dilation: Pair, groups: int, activation: str | None,
     ) -> Any:  # fmt: skip
-        dtype = np.result_type(x, w, b, np.float32)
-        x, w, b = (a.astype(dtype, copy=False) for a in (x, w, b))
+        x, w, b = _same_dtype(x, w, b)
         return kernels.conv2d(x, w, strides, padding, dilation, groups, bias=b, relu=activation == "relu")
 
     @staticmethod
@@ -94,9 +131,7 @@ class Conv2DBias(Function):
         strides: Pair, padding: Padding, dilation: Pair, groups: int, activation: str | None,
     ) -> Any:  # fmt: skip
         rule: Any = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
-        if activation == "relu":
-            values = out.data if isinstance(out, Tensor) else out
-            g = ops.where(values > 0, g, 0.0)
+        g = _before(activation, g, out)
         dx = conv2d_input_grad(g, w, x.shape, **rule) if needs[0] else None
         dw = conv2d_weight_grad(x, g, w.shape, **rule) if needs[1] else None
         db = ops.sum(g, axis=(0, 1, 2)) if needs[2] else None
@@ -164,50 +199,14 @@ def conv2d(
     References: Dumoulin & Visin, *A guide to convolution arithmetic for deep learning*, 2016.
     """
     strides, dilation = pair(strides, "strides"), pair(dilation, "dilation")
-    xs, ws = _expect("conv2d", x, w, groups)
+    xs, ws = expect("conv2d", x, w, groups)
     padding = resolve_padding(padding, (xs[1], xs[2]), ws[:2], strides, dilation)
     output_size((xs[1], xs[2]), ws[:2], strides, padding, dilation)
     rule: Any = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
-    if activation not in (None, "relu"):
-        raise ArgumentError(f'conv2d: activation must be None or "relu", got {activation!r}')
-    if b is None:
-        y = Conv2D.apply(x, w, **rule)
-        return ops.relu(y) if activation else y
-    if np.shape(b) != ws[-1:]:
-        raise ShapeError(f"conv2d: expected a bias {ws[-1:]}, one for each filter, got {np.shape(b)}")
-    return Conv2DBias.apply(x, w, b, **rule, activation=activation)
-
-
-_LAYOUTS = {
-    "conv1d": ("sequences (N, L, C)", "filters (k, C / groups, F)"),
-    "conv1d_transpose": ("sequences (N, L, C)", "filters (k, F / groups, C)"),
-    "conv2d": ("images (N, H, W, C)", "filters (kh, kw, C / groups, F)"),
-    "conv2d_transpose": ("images (N, H, W, C)", "filters (kh, kw, F / groups, C)"),
-    "depthwise_conv2d": ("images (N, H, W, C)", "filters (kh, kw, C, multiplier)"),
-}
-
-
-def _expect(call: str, x: Any, w: Any, groups: int = 1) -> tuple[Shape, Shape]:
-    """Return the shapes of x and w, once they are seen to fit together."""
-    if not isinstance(groups, int | np.integer) or groups < 1:
-        raise ArgumentError(f"{call}: groups must be a positive whole number, got {groups!r}")
-    xs, ws = np.shape(x), np.shape(w)
-    images, filters = _LAYOUTS[call]
-    rank = 3 if call.startswith("conv1d") else 4
-    problem = ""
-    if len(xs) == rank - 1:
-        problem = "; channels come last here: an axis of 1 is missing?"
-    elif len(xs) == len(ws) == rank and 0 in ws[:-2]:
-        problem = "; a filter must have sides of at least 1"
-    elif len(xs) == len(ws) == rank:
-        seen = ws[-1] if call.endswith("transpose") else ws[-2] * groups
-        if xs[-1] % groups or ws[-1] % groups:
-            problem = f"; groups={groups} must divide the {xs[-1]} channels and the last axis of the filters"
-        elif seen != xs[-1]:
-            problem = f"; the images have {xs[-1]} channels, the filters are made for {seen}"
-        else:
-            return xs, ws
-    raise ShapeError(f"{call}: expected {images} and {filters} with equal C, got {xs} and {ws}{problem}")
+    if has_bias("conv2d", b, ws[3], activation):
+        return Conv2DBias.apply(x, w, b, **rule, activation=activation)
+    y = Conv2D.apply(x, w, **rule)
+    return ops.relu(y) if activation else y
 
 
 @register
@@ -223,7 +222,8 @@ class Conv2DInputGrad(Function):
     def forward(
         g: Any, w: Any, *, shape: Shape, strides: Pair, padding: Padding, dilation: Pair, groups: int
     ) -> Any:
-        return kernels.conv2d_input_grad(*_same_dtype(g, w), shape, strides, padding, dilation, groups)
+        g, w = _same_dtype(g, w)
+        return kernels.conv2d_input_grad(g, w, shape, strides, padding, dilation, groups)
 
     @staticmethod
     def backward(
@@ -263,6 +263,42 @@ def conv2d_input_grad(
 
 
 @register
+class Conv2DTransposeBias(Function):
+    name = "conv2d_transpose_bias"
+    formula = (
+        r"y_{n p q c} = \varphi\!\left(b_c + \sum_{s i + d u = p,\; s j + d v = q,\; f} x_{n i j f}\, "
+        r"w_{u v c f}\right), \quad \varphi(t) = t \text{ or } \max(0, t)"
+    )
+    derivative = (
+        r"h = \bar{y}\, \varphi'; \quad \bar{x} = \operatorname{conv2d}(h, w), \quad "
+        r"\bar{w} = \text{weight grad of } (h, x), \quad \bar{b}_c = \sum_{n p q} h_{n p q c}"
+    )
+    words = "A transposed convolution that adds each channel's bias, and cuts off below 0 if it is to."
+
+    @staticmethod
+    def forward(
+        x: Any, w: Any, b: Any, *, shape: Shape,
+        strides: Pair, padding: Padding, dilation: Pair, groups: int, activation: str | None,
+    ) -> Any:  # fmt: skip
+        x, w, b = _same_dtype(x, w, b)
+        return kernels.conv2d_input_grad(
+            x, w, shape, strides, padding, dilation, groups, bias=b, relu=activation == "relu"
+        )
+
+    @staticmethod
+    def backward(
+        g: Any, x: Any, w: Any, out: Any, needs: tuple[bool, ...],
+        strides: Pair, padding: Padding, dilation: Pair, groups: int, activation: str | None,
+    ) -> Any:  # fmt: skip
+        rule: Any = {"strides": strides, "padding": padding, "dilation": dilation, "groups": groups}
+        g = _before(activation, g, out)
+        dx = conv2d(g, w, **rule) if needs[0] else None
+        dw = conv2d_weight_grad(g, x, w.shape, **rule) if needs[1] else None
+        db = ops.sum(g, axis=(0, 1, 2)) if needs[2] else None
+        return dx, dw, db
+
+
+@register
 class Conv2DWeightGrad(Function):
     name = "conv2d_weight_grad"
     formula = r"y_{u v c f} = \sum_{n i j} x_{n,\, s i + d u,\, s j + d v,\, c}\; g_{n i j f}"
@@ -275,7 +311,8 @@ class Conv2DWeightGrad(Function):
     def forward(
         x: Any, g: Any, *, shape: Shape, strides: Pair, padding: Padding, dilation: Pair, groups: int
     ) -> Any:
-        return kernels.conv2d_weight_grad(*_same_dtype(x, g), shape, strides, padding, dilation, groups)
+        x, g = _same_dtype(x, g)
+        return kernels.conv2d_weight_grad(x, g, shape, strides, padding, dilation, groups)
 
     @staticmethod
     def backward(
@@ -309,145 +346,3 @@ def conv2d_weight_grad(
     return Conv2DWeightGrad.apply(
         x, g, shape=tuple(shape), strides=strides, padding=padding, dilation=dilation, groups=groups
     )
-
-
-# --- Made of these ---------------------------------------------------------------------------------------
-
-
-def depthwise_conv2d(
-    x: Any, w: Any, /, *, strides: int | Pair = 1, padding: Any = "valid", dilation: int | Pair = 1
-) -> Tensor:
-    """Convolve each channel of (N, H, W, C) with filters of its own, w (kh, kw, C, multiplier).
-
-    The result (N, H', W', C · multiplier) has those of the first channel first. Arguments, H', dtypes and
-    what it raises are conv2d's.
-
-    >>> import numpy as np
-    >>> depthwise_conv2d(Tensor(np.ones((1, 4, 4, 3), "f4")), np.ones((3, 3, 3, 2), "f4")).shape
-    (1, 2, 2, 6)
-    """
-    kh, kw, channels, multiplier = _expect("depthwise_conv2d", x, w)[1]
-    w = ops.reshape(w, (kh, kw, 1, channels * multiplier))
-    return conv2d(x, w, strides=strides, padding=padding, dilation=dilation, groups=channels)
-
-
-def separable_conv2d(
-    x: Any,
-    depthwise: Any,
-    pointwise: Any,
-    /,
-    *,
-    strides: int | Pair = 1,
-    padding: Any = "valid",
-    dilation: int | Pair = 1,
-) -> Tensor:
-    """Return the depthwise convolution of (N, H, W, C), its channels then mixed pixel by pixel.
-
-    The filters are (kh, kw, C, multiplier) and (1, 1, C · multiplier, F), the result (N, H', W', F), of
-    conv2d's dtype. Raises ShapeError where they don't fit. From: Chollet, *Xception*, 2017.
-
-    >>> import numpy as np
-    >>> filters = np.ones((3, 3, 3, 2), "f4"), np.ones((1, 1, 6, 5), "f4")
-    >>> separable_conv2d(Tensor(np.ones((1, 4, 4, 3), "f4")), *filters).shape
-    (1, 2, 2, 5)
-    """
-    y = depthwise_conv2d(x, depthwise, strides=strides, padding=padding, dilation=dilation)
-    shape = np.shape(pointwise)
-    if len(shape) != 4 or shape[:3] != (1, 1, y.shape[3]):
-        raise ShapeError(f"separable_conv2d: expected pointwise filters (1, 1, {y.shape[3]}, F), got {shape}")
-    return conv2d(y, pointwise)
-
-
-def conv2d_transpose(
-    x: Any,
-    w: Any,
-    /,
-    *,
-    strides: int | Pair = 1,
-    padding: Any = "valid",
-    output_padding: int | Pair | None = None,
-    dilation: int | Pair = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the transpose of :func:`conv2d` applied to images (N, H, W, C): larger ones, (N, H', W', F).
-
-    Filters are (kh, kw, F / groups, C). By Keras' rule, with k = (kh - 1) dilation + 1, "same" makes
-    H' = H · stride, and otherwise H' = (H - 1) stride + max(k, stride) - top - bottom. Where conv2d takes
-    steps, it makes H of several sizes, and ``output_padding`` chooses one: (H - 1) stride + (1 if k is odd)
-    + output_padding, and (H - 1) stride + k - top - bottom + output_padding. Dtypes are conv2d's. Raises
-    ShapeError if the shapes don't fit, ArgumentError if conv2d doesn't make H of H'.
-
-    >>> conv2d_transpose([[[[1.0], [2.0]]]], [[[[1.0]], [[10.0]]]], strides=(1, 2)).ravel()
-    array([ 1., 10.,  2., 20.], dtype=float32)
-
-    References: Dumoulin & Visin, *A guide to convolution arithmetic for deep learning*, 2016, chapter 4.
-    """
-    strides, dilation = pair(strides, "strides"), pair(dilation, "dilation")
-    xs, ws = _expect("conv2d_transpose", x, w, groups)
-    extra = None if output_padding is None else pair(output_padding, "output_padding", 0)
-    size = transposed_size((xs[1], xs[2]), ws[:2], strides, padding, extra, dilation)
-    padding = resolve_padding(padding, size, ws[:2], strides, dilation)
-    if min(size) < 1 or output_size(size, ws[:2], strides, padding, dilation) != xs[1:3]:
-        raise ArgumentError(
-            f"conv2d_transpose: conv2d with strides {strides}, padding {padding} doesn't make {xs[1:3]} of "
-            f"{size}, so this can't be its transpose; leave output_padding={output_padding} out, or pad less"
-        )
-    shape = (xs[0], *size, ws[2] * groups)
-    return conv2d_input_grad(x, w, shape, strides=strides, padding=padding, dilation=dilation, groups=groups)
-
-
-def conv1d(
-    x: Any, w: Any, /, *, strides: int = 1, padding: Any = "valid", dilation: int = 1, groups: int = 1
-) -> Tensor:
-    """Return the cross-correlation of sequences (N, L, C) with filters (k, C / groups, F): (N, L', F).
-
-    ``padding`` is "valid", "same", a number, (before, after), or "causal": as much before that no output
-    sees what comes after it. The rest, L', dtypes and what it raises are conv2d's.
-
-    >>> conv1d([[[1.0], [2.0], [3.0]]], [[[1.0]], [[1.0]]], padding="causal").ravel()
-    array([1., 3., 5.], dtype=float32)
-    """
-    w_shape = _expect("conv1d", x, w, groups)[1]
-    step, gap = across(strides, "strides"), across(dilation, "dilation")
-    if isinstance(padding, str) and padding == "causal":
-        padding = ((w_shape[0] - 1) * gap[1], 0)
-    y = conv2d(
-        as_images(x),
-        ops.reshape(w, (1, *w_shape)),
-        strides=step,
-        padding=across_padding(padding),
-        dilation=gap,
-        groups=groups,
-    )
-    return as_sequences(y)  # type: ignore[no-any-return]
-
-
-def conv1d_transpose(
-    x: Any,
-    w: Any,
-    /,
-    *,
-    strides: int = 1,
-    padding: Any = "valid",
-    output_padding: int | None = None,
-    dilation: int = 1,
-    groups: int = 1,
-) -> Tensor:
-    """Return the transpose of :func:`conv1d` applied to sequences (N, L, C): longer ones, (N, L', F).
-
-    Filters are (k, F / groups, C); sizes, dtypes and what it raises are as for :func:`conv2d_transpose`.
-
-    >>> conv1d_transpose([[[1.0], [2.0]]], [[[1.0]], [[10.0]]], strides=2).ravel()
-    array([ 1., 10.,  2., 20.], dtype=float32)
-    """
-    w_shape = _expect("conv1d_transpose", x, w, groups)[1]
-    y = conv2d_transpose(
-        as_images(x),
-        ops.reshape(w, (1, *w_shape)),
-        strides=across(strides, "strides"),
-        padding=across_padding(padding),
-        output_padding=None if output_padding is None else across(output_padding, "output_padding", 0),
-        dilation=across(dilation, "dilation"),
-        groups=groups,
-    )
-    return as_sequences(y)  # type: ignore[no-any-return]

@@ -76,8 +76,9 @@ class DepthwiseConv2D(Layer):
         return (input_shape[0], *output_size(size, self.kernel_size, self.strides, padding), channels)
 
     def call(self, x: Any) -> Tensor:
-        y = ops.depthwise_conv2d(x, self.kernel, strides=self.strides, padding=self.padding)
-        return self.activation(y + self.bias if self.use_bias else y)
+        bias = self.bias if self.use_bias else None
+        rule: Any = {"strides": self.strides, "padding": self.padding}
+        return self.activation(ops.depthwise_conv2d(x, self.kernel, bias, **rule))
 
 
 class SeparableConv2D(Layer):
@@ -152,6 +153,8 @@ class SeparableConv2D(Layer):
         return (input_shape[0], *output_size(size, self.kernel_size, self.strides, padding), self.filters)
 
     def call(self, x: Any) -> Tensor:
-        kernels = self.depthwise_kernel, self.pointwise_kernel
-        y = ops.separable_conv2d(x, *kernels, strides=self.strides, padding=self.padding)
-        return self.activation(y + self.bias if self.use_bias else y)
+        weights = self.depthwise_kernel, self.pointwise_kernel, self.bias if self.use_bias else None
+        rule: Any = {"strides": self.strides, "padding": self.padding}
+        if self.activation is activations.relu:  # in one pass with the mixing
+            return ops.separable_conv2d(x, *weights, activation="relu", **rule)
+        return self.activation(ops.separable_conv2d(x, *weights, **rule))

@@ -88,10 +88,13 @@ class Conv2DTranspose(Layer):
         return (input_shape[0], *transposed_size((input_shape[1], input_shape[2]), *rule), self.filters)
 
     def call(self, x: Any) -> Tensor:
-        y = ops.conv2d_transpose(
-            x, self.kernel, strides=self.strides, padding=self.padding, output_padding=self.output_padding
-        )
-        return self.activation(y + self.bias if self.use_bias else y)
+        bias = self.bias if self.use_bias else None
+        rule: Any = {
+            "strides": self.strides, "padding": self.padding, "output_padding": self.output_padding
+        }  # fmt: skip
+        if self.activation is activations.relu:  # in one pass with the rest
+            return ops.conv2d_transpose(x, self.kernel, bias, activation="relu", **rule)
+        return self.activation(ops.conv2d_transpose(x, self.kernel, bias, **rule))
 
 
 class UpSampling2D(Layer):

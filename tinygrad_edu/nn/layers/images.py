@@ -86,12 +86,11 @@ class Conv2D(Layer):
         return (input_shape[0], *output_size(size, self.kernel_size, self.strides, padding), self.filters)
 
     def call(self, x: Any) -> Tensor:
+        bias = self.bias if self.use_bias else None
         rule: Any = {"strides": self.strides, "padding": self.padding}
-        if not self.use_bias:
-            return self.activation(ops.conv2d(x, self.kernel, **rule))
-        if self.activation is activations.relu:
-            return ops.conv2d(x, self.kernel, self.bias, activation="relu", **rule)
-        return self.activation(ops.conv2d(x, self.kernel, self.bias, **rule))
+        if self.activation is activations.relu:  # in one pass with the rest
+            return ops.conv2d(x, self.kernel, bias, activation="relu", **rule)
+        return self.activation(ops.conv2d(x, self.kernel, bias, **rule))
 
 
 class _Pooling2D(Layer):
