@@ -1,19 +1,26 @@
 """Time training steps of ours and of every engine that is installed, and print the ratios.
 
     python -m pip install -e '.[bench]'
-    python -m benchmarks                        # everything: half an hour
+    python -m benchmarks                        # everything: an hour
     python -m benchmarks --quick W1 W2 --peers torch,jax
 
-All engines run in this process and take turns (``harness`` says how and why). Before anything is timed,
+All engines run in this process and take turns (``harness`` says how and why), or with ``--apart`` each in one
+of its own. Before anything is timed,
 each takes a few steps from the same weights and must arrive at the same losses. What is drawn at random,
 dropout's masks and the samples of an autoencoder, is off in that comparison and on when time is taken.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from . import harness, memory, peers, report
+from . import harness, memory, peers, report, workers
+
+if TYPE_CHECKING:  # our engine is imported last: see peers
+    from .workloads import Problem, Workload
 
 
 def present(names: str | None) -> tuple[list[str], list[str]]:
@@ -30,6 +37,15 @@ def present(names: str | None) -> tuple[list[str], list[str]]:
     return [n for n in wanted if n not in absent], lines
 
 
+def check(workload: Workload, engines: list[str], problem: Problem) -> None:
+    """Raise ClickException if an engine's results differ from ours."""
+    jobs = {n: workload.job(n, problem._replace(checking=True)) for n in engines}
+    try:
+        harness.check_equal(jobs, workload.check_steps, workload.tolerance, workload.name)
+    except harness.Mismatch as error:
+        raise click.ClickException(str(error)) from None
+
+
 @click.command(help="Time training steps of ours beside those of other engines.")
 @click.argument("workloads", nargs=-1)
 @click.option(
@@ -40,6 +56,7 @@ def present(names: str | None) -> tuple[list[str], list[str]]:
 @click.option("--seconds", default=0.4, show_default=True, help="The length of a timed block.")
 @click.option("--quick", is_flag=True, help="3 rounds of short blocks, without memory: a first impression.")
 @click.option("--memory/--no-memory", "with_memory", default=True, help="Measure peak memory too.")
+@click.option("--apart", is_flag=True, help="Each engine in a process of its own.")
 @click.option("--output", default="runs/benchmarks", show_default=True, type=click.Path(path_type=Path))
 @click.option("--list", "listing", is_flag=True, help="Name the workloads and the peers, and stop.")
 def main(
@@ -50,6 +67,7 @@ def main(
     seconds: float,
     quick: bool,
     with_memory: bool,
+    apart: bool,
     output: Path,
     listing: bool,
 ) -> None:
@@ -77,33 +95,31 @@ def main(
     output.mkdir(parents=True, exist_ok=True)
     about = report.machine(threads, ["ours", *chosen])
     for workload in selected:
-        engines = ["ours", *(n for n in chosen if hasattr(workload, n))]
+        engines = ["ours", *(n for n in chosen if workload.runs_on(n))]
         for n in chosen:
             if n in workload.why_not:
                 click.echo(f"{workload.name}: without {n}: {workload.why_not[n]}")
         click.echo(f"{workload.name}: {workload.title}", err=True)
         problem = workload.problem()
-        checked = {n: workload.job(n, problem._replace(checking=True)) for n in engines}
+        check(workload, engines, problem)
+        file = memory.save_problem(problem)
         try:
-            harness.check_equal(checked, workload.check_steps, workload.tolerance, workload.name)
-        except harness.Mismatch as error:
-            raise click.ClickException(str(error)) from None
-        del checked
-        steps = {n: workload.job(n, problem).step for n in engines}
-        times = harness.take_turns(steps, rounds, seconds)
-        del steps
-        peaks: dict[str, float | None] = {}
-        if with_memory:
-            file = memory.save_problem(problem.data, dict(problem.weights))
-            try:
-                peaks = {n: memory.peak_mb(workload.name, n, file, threads) for n in engines}
-            finally:
-                file.unlink()
+            if apart:
+                with workers.started(workload.name, engines, file, threads) as started:
+                    times = harness.take_turns(started, rounds, seconds, workers.Worker.block)
+            else:
+                steps = {n: workload.job(n, problem).step for n in engines}
+                times = harness.take_turns(steps, rounds, seconds)
+                del steps
+            asked = engines if with_memory and not workload.single else []
+            peaks = {n: memory.peak_mb(workload.name, n, file, threads) for n in asked}
+        finally:
+            file.unlink()
         results[workload.name] = report.result(workload.title, times, peaks)
         report.write_json(output / "results.json", about, results)
     report.show(results)
-    report.picture(output / "ratios.png", about, results)
-    click.echo(f"written: {output / 'results.json'}, {output / 'ratios.png'}")
+    pictures = report.pictures(output, about, results)
+    click.echo(f"written: {', '.join(str(p) for p in [output / 'results.json', *pictures])}")
 
 
 if __name__ == "__main__":

@@ -113,9 +113,12 @@ def undisturbed(take: Callable[[], Timing], retries: int = RETRIES) -> tuple[Tim
 
 
 def take_turns(
-    steps: Mapping[str, Step], rounds: int, seconds: float, take: Callable[[Step, float], Timing] = block
+    steps: Mapping[str, Any], rounds: int, seconds: float, take: Callable[[Any, float], Timing] = block
 ) -> "dict[str, Times]":
-    """Time all engines, one block each in every round; each round begins with another of them."""
+    """Time all engines, one block each in every round; each round begins with another of them.
+
+    ``take`` times a block of what stands for an engine: its step here, or a process that has one.
+    """
     names = list(steps)
     blocks: dict[str, list[Timing]] = {name: [] for name in names}
     rejected = dict.fromkeys(names, 0)

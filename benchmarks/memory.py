@@ -2,10 +2,11 @@
 
     python -m benchmarks.memory WORKLOAD ENGINE PROBLEM.npz THREADS
 
-prints by how many MB the resident memory rose above what it was with the engine imported and the batch and
-the weights read. That includes what the engine keeps: its own copy of the weights, gradients, the
-optimizer's slots, saved activations, workspaces, compiled code. It is measured apart from the time, since
-several engines in one process share an allocator and would hide each other's peaks.
+prints by how many MB the resident memory rose above what it was before. By then the engine is imported and
+has trained the smallest network for a step, since engines load much of their code when it is first needed;
+and the batch and the weights are read. What counts is what the workload makes it keep: a copy of the weights,
+gradients, the optimizer's slots, saved activations, workspaces. It is measured apart from the time, since
+engines in one process share an allocator and would hide each other's peaks.
 """
 
 import resource
@@ -13,12 +14,17 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import peers
 
+if TYPE_CHECKING:
+    from .workloads import Problem
+
 STEPS = 3
+SMALLEST = "W5a"
 
 
 def peak_mb(workload: str, engine: str, problem: Path, threads: int) -> float | None:
@@ -31,11 +37,21 @@ def peak_mb(workload: str, engine: str, problem: Path, threads: int) -> float | 
     return float(done.stdout.split()[-1])
 
 
-def save_problem(data: tuple[np.ndarray, ...], weights: dict[str, np.ndarray]) -> Path:
-    """Write a batch and weights for the other process; the caller deletes the file."""
+def save_problem(problem: "Problem") -> Path:
+    """Write a batch and weights for another process; the caller deletes the file."""
     with tempfile.NamedTemporaryFile(suffix=".npz", delete=False) as file:
-        np.savez(file, **{f"data/{i}": a for i, a in enumerate(data)}, **weights)
+        np.savez(file, **{f"data/{i}": a for i, a in enumerate(problem.data)}, **problem.weights)
     return Path(file.name)
+
+
+def read_problem(file: Path) -> "Problem":
+    """Read what :func:`save_problem` wrote."""
+    from .workloads import Problem
+
+    with np.load(file) as arrays:
+        read = {name: arrays[name] for name in arrays.files}
+    data = tuple(a for name, a in read.items() if name.startswith("data/"))
+    return Problem(data, {name: a for name, a in read.items() if not name.startswith("data/")})
 
 
 def _status_mb(field: str) -> float:
@@ -63,14 +79,13 @@ def _peak() -> float:
 def main(workload: str, engine: str, file: str, threads: str) -> None:
     peers.limit_threads(int(threads))
     peers.load([engine], int(threads))
-    from .workloads import WORKLOADS, Problem
+    from .workloads import WORKLOADS
 
-    with np.load(file) as arrays:
-        read = {name: arrays[name] for name in arrays.files}
-    data = tuple(a for name, a in read.items() if name.startswith("data/"))
-    weights = {name: a for name, a in read.items() if not name.startswith("data/")}
+    smallest = WORKLOADS[SMALLEST]
+    smallest.job(engine, smallest.problem()).step()
+    problem = read_problem(Path(file))
     before = _forget_peak()
-    step = WORKLOADS[workload].job(engine, Problem(data, weights)).step
+    step = WORKLOADS[workload].job(engine, problem).step
     for _ in range(STEPS):
         step()
     print(max(_peak() - before, 0.0))

@@ -159,7 +159,7 @@ def test_pytorch_takes_the_same_steps_unless_a_weight_differs(name):
 # -- workloads -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [n for n in WORKLOADS if n != "W4"])
+@pytest.mark.parametrize("name", [n for n, w in WORKLOADS.items() if n != "W4" and not w.single])
 def test_one_step_of_ours_gives_a_finite_result(name):
     workload = WORKLOADS[name]
     job = workload.job("ours", workload.problem())
@@ -178,12 +178,20 @@ def test_the_unet_has_the_tutorials_number_of_parameters(monkeypatch):
     assert np.isfinite(WORKLOADS["W4"].job("ours", problem).step())
 
 
-@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=str)
+@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=list(WORKLOADS))
 def test_every_peer_has_a_network_or_a_reason(workload):
     for name in peers.PEERS:
-        is_there = hasattr(workload, name)
-        needs_no_layout = name == "torch_channels_last" and not hasattr(workload, "torch_channels_last")
-        assert is_there or name in workload.why_not or needs_no_layout
+        beside_pytorch_alone = workload.single or name == "torch_channels_last"
+        assert workload.runs_on(name) or name in workload.why_not or beside_pytorch_alone
+
+
+@pytest.mark.parametrize("name", ["W6-maxpool2", "W6-depthwise-both", "W6-conv-dw", "W6-tape-both"])
+def test_an_operation_and_its_gradient_are_pytorchs(name):
+    pytest.importorskip("torch")
+    workload, engines = WORKLOADS[name], ["ours", "torch", "torch_channels_last"]
+    jobs = {n: workload.job(n, workload.problem()) for n in engines if workload.runs_on(n)}
+    (found,) = harness.check_equal(jobs, 1, workload.tolerance, name)
+    assert len(found) == (2 if name == "W6-depthwise-both" else 1)
 
 
 # -- what is shown -------------------------------------------------------------------------------------
@@ -220,13 +228,23 @@ def test_json_and_picture(tmp_path, results):
     about = {"engines": {n: n for n in ("ours", "torch", "jax")}, "processor": "a processor", "threads": 2}
     report.write_json(tmp_path / "results.json", about, results)
     assert json.loads((tmp_path / "results.json").read_text()) == {"machine": about, "workloads": results}
-    report.picture(tmp_path / "ratios.png", about, results)
-    assert (tmp_path / "ratios.png").read_bytes().startswith(b"\x89PNG")
+    results["W6-exp"] = results["W0"]
+    drawn = report.pictures(tmp_path, about, results)
+    assert [p.name for p in drawn] == ["networks.png", "operations.png"]
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in drawn)
+    assert report.pictures(tmp_path, about, {}) == []
+
+
+def test_operations_are_compared_with_pytorchs_faster_layout():
+    taken = {"ours": times(2, 2), "torch": times(8, 8), "torch_channels_last": times(4, 4)}
+    found = {"W6-exp": report.result("exp", taken, {})}
+    assert found["W6-exp"]["ratio_to_faster_pytorch"]["median"] == 0.5
+    cells = [next(iter(c.cells)) for c in report.operations(found).columns]
+    assert cells == ["W6-exp", "exp", "2.00", "8.00", "4.00", "[bold]0.500[/bold]", "0.500 … 0.500"]
 
 
 def test_peak_memory_is_that_of_the_step_alone(tmp_path):
-    problem = WORKLOADS["W5a"].problem()
-    file = memory.save_problem(problem.data, dict(problem.weights))
+    file = memory.save_problem(WORKLOADS["W5a"].problem())
     try:
         peak = memory.peak_mb("W5a", "ours", file, 2)
     finally:
@@ -235,8 +253,10 @@ def test_peak_memory_is_that_of_the_step_alone(tmp_path):
     assert 0 <= peak < 200
 
 
-def test_the_command_runs_without_any_peer(tmp_path):
+@pytest.mark.parametrize("options", [[], ["--apart"]])
+def test_the_command_runs_without_any_peer(tmp_path, options):
     command = [sys.executable, "-m", "benchmarks", "--quick", "--peers", "", "W5a", "--output", str(tmp_path)]
+    command += options
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "W5a" in done.stdout

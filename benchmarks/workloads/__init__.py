@@ -1,12 +1,13 @@
 """The workloads by name, in the order of the table."""
 
-from . import cnn, dense, unet, vae
+from . import cnn, dense, operations, unet, vae
 from .base import Problem, Workload
 
 __all__ = ["WORKLOADS", "Problem", "Workload", "choose"]
 
-_ALL = [*dense.WORKLOADS, *cnn.WORKLOADS, *vae.WORKLOADS, *unet.WORKLOADS]
-WORKLOADS: dict[str, Workload] = {w.name: w for w in sorted(_ALL, key=lambda w: w.name)}
+_NETWORKS: list[Workload] = [*dense.WORKLOADS, *cnn.WORKLOADS, *vae.WORKLOADS, *unet.WORKLOADS]
+_ALL = [*sorted(_NETWORKS, key=lambda w: w.name), *operations.WORKLOADS]
+WORKLOADS: dict[str, Workload] = {w.name: w for w in _ALL}
 
 
 def choose(names: tuple[str, ...]) -> list[Workload]:

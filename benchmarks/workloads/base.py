@@ -31,6 +31,7 @@ class Workload:
     title: str
     tolerance = 3e-5  # of the losses, relative: float32, summed in another order, after some steps
     check_steps = 4
+    single = False  # one operation, not a network
     why_not: ClassVar[dict[str, str]] = {}
 
     def data(self) -> tuple[Array, ...]:
@@ -43,6 +44,9 @@ class Workload:
     def problem(self) -> Problem:
         te.seed(0)
         return Problem(self.data(), self.model().state_dict())
+
+    def runs_on(self, engine: str) -> bool:
+        return hasattr(self, engine)
 
     def job(self, engine: str, problem: Problem) -> Job:
         return getattr(self, engine)(problem)  # type: ignore[no-any-return]
