@@ -1,0 +1,49 @@
+"""Vectors in compiled code against the same arithmetic of NumPy, whole vectors and less than one."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kernel_cases import SPECIAL, unhurried
+
+from tinygrad_edu.kernels._jit import jit
+from tinygrad_edu.kernels._lanes import fma, is_nan, load, load_as, select, spread, store
+
+
+@jit
+def _work(x, y, numbers, wins, out, n):
+    """Write x * y + 1, x + y, x - y, x / y, the larger of x and y, and 1 to 5 times numbers."""
+    one = spread(x.dtype.type(1))
+    for i in range(0, n, 64 // x.itemsize):
+        a, b = load(x, i, n - i), load(y, i, n - i)
+        store(out, i, fma(a, b, one), n - i)
+        for row, value in enumerate((a + b, a - b, a / b)):
+            store(out, (row + 1) * x.size + i, value, n - i)
+        larger = (b > a) | (is_nan(b) & (a == a))
+        store(out, 4 * x.size + i, select(larger, b, a), n - i)
+        place = select(larger, one + one, one)
+        store(wins, i, place, n - i)
+        store(out, 5 * x.size + i, load_as(a, numbers, i, n - i) * place, n - i)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(n=st.integers(0, 40), beyond=st.integers(0, 20), seed=st.integers(0, 2**32 - 1))
+@unhurried
+def test_lanes_compute_as_numpy_does_and_touch_nothing_else(dtype, n, beyond, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((2, n + beyond)).astype(dtype)
+    for a in (x, y):
+        a[rng.random(a.size) < 0.2] = rng.choice(SPECIAL)
+    numbers = rng.integers(0, 256, x.size).astype(np.uint8)
+    out, wins = np.full((6, x.size), 7, dtype), np.full(x.size, 9, np.uint8)
+    _work(x, y, numbers, wins, out, n)
+    assert (out[:, n:] == 7).all()
+    assert (wins[n:] == 9).all()
+    x, y, numbers, wins, out = x[:n], y[:n], numbers[:n], wins[:n], out[:, :n]
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(out[0], x * y + 1, rtol=1e-4, atol=1e-6)
+        for got, wanted in zip(out[1:5], (x + y, x - y, x / y, np.maximum(x, y)), strict=True):
+            np.testing.assert_array_equal(got, wanted)
+        larger = (y > x) | (np.isnan(y) & ~np.isnan(x))
+    np.testing.assert_array_equal(wins, 1 + larger)
+    np.testing.assert_array_equal(out[5], numbers * (1 + larger).astype(dtype))
