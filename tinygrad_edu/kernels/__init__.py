@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tinygrad_edu.kernels._warmup import warmup
     from tinygrad_edu.kernels.conv import conv2d, conv2d_input_grad, conv2d_weight_grad
     from tinygrad_edu.kernels.losses import softmax, softmax_cross_entropy, softmax_cross_entropy_grad
+    from tinygrad_edu.kernels.normalization import normalize, normalize_grad
     from tinygrad_edu.kernels.optim import adam, sgd
     from tinygrad_edu.kernels.pool import (
         avg_pool2d,
@@ -40,6 +41,8 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_gather",
     "max_pool2d_scatter",
+    "normalize",
+    "normalize_grad",
     "set_compile_announcer",
     "sgd",
     "signatures",
@@ -55,6 +58,7 @@ _HOMES = {
     "_warmup": ("warmup",),
     "conv": ("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
     "losses": ("softmax", "softmax_cross_entropy", "softmax_cross_entropy_grad"),
+    "normalization": ("normalize", "normalize_grad"),
     "optim": ("adam", "sgd"),
     "pool": ("avg_pool2d", "avg_pool2d_scatter", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter"),
     "select": ("where",),

@@ -25,7 +25,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin
 
-__all__ = ["fma", "is_nan", "load", "load_as", "select", "spread", "store"]
+__all__ = ["fma", "is_nan", "load", "load_as", "select", "spread", "store", "total"]
 
 intrinsic: Any = numba_intrinsic  # its annotations count the typing context among the caller's arguments
 _BYTES = 64
@@ -176,6 +176,25 @@ def fma(typingctx, a, b, c):
 
 
 @intrinsic
+def total(typingctx, a):
+    """Return the sum of the lanes, added up in halves."""
+
+    def generate(context, builder, signature, args):
+        vector, count = args[0], a.count
+        while count > 1:
+            count //= 2
+            kind = ir.VectorType(vector.type.element, 2 * count)
+            halves = [
+                ir.Constant(ir.VectorType(_INT32, count), list(range(i, i + count))) for i in (0, count)
+            ]
+            low, high = [builder.shuffle_vector(vector, ir.Constant(kind, ir.Undefined), h) for h in halves]
+            vector = builder.fadd(low, high)
+        return builder.extract_element(vector, ir.Constant(_INT32, 0))
+
+    return a.dtype(a), generate
+
+
+@intrinsic
 def select(typingctx, mask, a, b):
     """Return the lanes of a where the mask is true, those of b elsewhere."""
 
@@ -211,6 +230,7 @@ def _operator(symbol: Any, emit: Any, compares: bool = False) -> None:
 
 
 _operator(operator.add, lambda builder, a, b: builder.fadd(a, b))
+_operator(operator.iadd, lambda builder, a, b: builder.fadd(a, b))
 _operator(operator.sub, lambda builder, a, b: builder.fsub(a, b))
 _operator(operator.mul, lambda builder, a, b: builder.fmul(a, b))
 _operator(operator.truediv, lambda builder, a, b: builder.fdiv(a, b))

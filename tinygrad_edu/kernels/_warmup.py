@@ -47,6 +47,13 @@ def _pooling(dtype: Any) -> None:
     kernels.avg_pool2d_scatter(y, x.shape, (2, 2), _STEP, _NONE)
 
 
+def _normalization(dtype: Any) -> None:
+    x, one = np.ones((3, 2), dtype), np.ones(1, dtype)
+    for axes in ((0,), (1,)):
+        _, mean, variance = kernels.normalize(x, one, one, axes, 1.0)
+        kernels.normalize_grad(x, mean, variance, x, one, one, mean, variance, axes, 1.0)
+
+
 def _losses(dtype: Any) -> None:
     x, labels = np.zeros((2, 3), dtype), np.zeros(2, np.int64)
     kernels.softmax(x)
@@ -61,7 +68,7 @@ def _optimizers(dtype: Any) -> None:
     kernels.adam(p, g, m, v, 0.1, 0.9, 0.999, 1e-7, 1)
 
 
-_CALLS: tuple[Callable[[Any], None], ...] = (_convolutions, _pooling, _losses, _optimizers)
+_CALLS: tuple[Callable[[Any], None], ...] = (_convolutions, _pooling, _normalization, _losses, _optimizers)
 
 
 def warmup() -> list[str]:

@@ -12,6 +12,7 @@ window lie ``dilation`` (dh, dw) apart. In the formulas y, x are places in the o
 window, and X the padded input.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,8 @@ __all__ = [
     "max_pool2d",
     "max_pool2d_gather",
     "max_pool2d_scatter",
+    "normalize",
+    "normalize_grad",
     "sgd",
     "softmax",
     "softmax_cross_entropy",
@@ -215,6 +218,55 @@ def avg_pool2d_scatter(
         under = _under(grad, cell, strides, g.shape[1:3])
         under += share
     return unpad(grad, padding)
+
+
+# --- Normalisation ---------------------------------------------------------------------------------------
+
+
+def normalize(
+    x: Array, gamma: Array, beta: Array, axes: tuple[int, ...], epsilon: float
+) -> tuple[Array, Array, Array]:
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, the moments taken over the axes in float64."""
+    n = _terms(x.shape, axes)
+    mean = np.add.reduce(x, axis=axes, dtype=np.float64, keepdims=True) / n
+    centred = x - mean
+    variance = np.add.reduce(centred * centred, axis=axes, keepdims=True) / n
+    y = centred * (gamma / np.sqrt(variance + epsilon)) + beta
+    dtype = np.result_type(x, gamma, beta)
+    return y.astype(dtype), mean.astype(x.dtype), variance.astype(x.dtype)
+
+
+def _terms(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    return max(1, math.prod([shape[a] for a in axes]))
+
+
+def normalize_grad(
+    g: Array, g_mean: Array, g_variance: Array, x: Array, gamma: Array, beta: Array,
+    mean: Array, variance: Array, axes: tuple[int, ...], epsilon: float,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """The gradient loses what would only shift or scale the group: its mean, and its part along x - mean."""
+    n, inverse = _terms(x.shape, axes), 1 / np.sqrt(variance.astype(np.float64) + epsilon)
+    centred, h = x - np.add.reduce(x, axis=axes, dtype=np.float64, keepdims=True) / n, g * gamma
+
+    def total(a: Array) -> Array:
+        return np.asarray(np.add.reduce(a, axis=axes, dtype=np.float64, keepdims=True))
+
+    shift = (g_mean - inverse * total(h)) / n
+    slope = (2 * g_variance - inverse**3 * total(h * centred)) / n
+    dx = h * inverse + centred * slope + shift
+    return (
+        dx.astype(x.dtype),
+        _summed_to(gamma, g * (centred * inverse)),
+        _summed_to(beta, np.asarray(g, np.float64)),
+    )
+
+
+def _summed_to(parameter: Array, grad: Array) -> Array:
+    """Add up a gradient along the axes that its parameter was stretched along."""
+    missing = grad.ndim - parameter.ndim
+    grad = np.add.reduce(grad, axis=tuple(range(missing)))
+    stretched = tuple([a for a, n in enumerate(parameter.shape) if n == 1])
+    return np.asarray(np.add.reduce(grad, axis=stretched, keepdims=True), parameter.dtype)
 
 
 # --- Softmax and its loss --------------------------------------------------------------------------------

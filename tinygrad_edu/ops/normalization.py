@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
+from .. import kernels, ops
 from ..errors import ArgumentError, ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor
 from .parameters import number, whole_number
-from .reduction import add_up, floating, normalize_axes, normalize_axis
+from .reduction import floating, normalize_axes, normalize_axis
 from .registry import register
 
 __all__ = ["batch_norm", "group_norm", "layer_norm", "moments"]
@@ -39,18 +39,18 @@ class Normalize(Function):
 
     @staticmethod
     def forward(x: Any, gamma: Any, beta: Any, *, axes: Shape, epsilon: float) -> Any:
-        x, n = floating(x), _count(np.shape(x), axes)
-        mean = add_up(x, axes, keepdims=True) / n
-        centred = x - _spread(mean, x.shape, axes)
-        variance = add_up(centred * centred, axes, keepdims=True) / n
-        deviation = _spread(np.sqrt(variance + epsilon), x.shape, axes)
-        return centred * (gamma / deviation) + beta, mean, variance
+        x, gamma, beta = floating(x), np.asarray(gamma), np.asarray(beta)
+        return kernels.normalize(x, gamma, beta, axes, epsilon)
 
     @staticmethod
     def backward(
-        g: Any, x: Any, gamma: Any, beta_shape: Shape, out: Any, needs: Any, axes: Shape, epsilon: float
+        g: Any, x: Any, gamma: Any, beta: Any, out: Any, needs: Any, axes: Shape, epsilon: float
     ) -> Any:
         (g, g_mean, g_variance), (_, mean, variance) = g, out
+        if isinstance(g, np.ndarray):
+            return kernels.normalize_grad(
+                g, g_mean, g_variance, x, gamma, beta, mean, variance, axes, epsilon
+            )
         n, inverse = _count(x.shape, axes), 1 / ops.sqrt(variance + epsilon)
         centred, wide = x - _spread(mean, x.shape, axes), _spread(inverse, x.shape, axes)
         dx = dgamma = dbeta = None
@@ -65,7 +65,7 @@ class Normalize(Function):
         if needs[1]:
             dgamma = ops.unbroadcast(g * (centred * wide), gamma.shape)
         if needs[2]:
-            dbeta = ops.unbroadcast(g, beta_shape)
+            dbeta = ops.unbroadcast(g, beta.shape)
         return dx, dgamma, dbeta
 
 
