@@ -85,7 +85,6 @@ def test_train_leaves_what_it_promises(tmp_path, path):
         "dense/kernel",
         "dense_2/bias",
         "linear",
-        "relu",
         "sparse_softmax_cross_entropy",
         "(64, 128)",
     ):

@@ -144,6 +144,8 @@ def test_what_does_not_fit_is_refused_in_words():
         te.add(x, Tensor(np.ones((3, 2))))
     with pytest.raises(ShapeError, match="5 features"):
         te.linear(Tensor(np.ones((2, 5))), Tensor(np.ones((3, 4))), Tensor(np.ones(4)))
+    with pytest.raises(ArgumentError, match='None or "relu"'):
+        te.linear(x, Tensor(np.ones((3, 4))), Tensor(np.ones(4)), activation="tanh")
     with pytest.raises(ArgumentError, match="greater"):
         te.clip(x, 2, 1)
     for refused in (

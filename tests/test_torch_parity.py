@@ -49,6 +49,11 @@ def conv2d_bias(x: Any, w: Any, b: Any, activation: str | None, **rule: Any) -> 
     return F.relu(y) if activation else y
 
 
+def linear(x: Any, w: Any, b: Any, activation: str | None) -> Any:
+    y = F.linear(x, w.T, b)
+    return F.relu(y) if activation else y
+
+
 def max_pool2d(x: Any, pool_size: Any, strides: Any, padding: Any) -> Any:
     return last(F.max_pool2d(padded(x, padding, -torch.inf), pool_size, strides))
 
@@ -181,7 +186,7 @@ PARITY: dict[str, Callable[..., Any]] = {
     "concat": lambda *xs, axis: torch.cat(xs, dim=axis),
     "stack": lambda *xs, axis: torch.stack(xs, dim=axis),
     "getitem": index,
-    "linear": lambda x, w, b: F.linear(x, w.T, b),
+    "linear": linear,
     "einsum": lambda *xs, subscripts: torch.einsum(subscripts, *xs),
     "outer": torch.outer,
     "vecdot": lambda a, b, axis: torch.linalg.vecdot(a, b, dim=axis),

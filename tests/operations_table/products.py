@@ -33,17 +33,31 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 def linear_cases(least: int, most: int) -> SearchStrategy[Case]:
+    """A dense layer, in half of the cases with ReLU, whose kink no sum comes close to."""
     side = st.integers(least, most)
     lead = shapes(max_dims=2, min_side=least, max_side=most)
-    return st.tuples(lead, side, side).flatmap(
-        lambda d: st.builds(
-            lambda x, w, b: Case((x, w, b)), arrays((*d[0], d[1])), arrays((d[1], d[2])), arrays((d[2],))
+
+    def has_slope(case: Case) -> bool:
+        return case.params["activation"] is None or bool(np.all(np.abs(linear(*case.inputs)) > 0.01))
+
+    return (
+        st.tuples(lead, side, side)
+        .flatmap(
+            lambda d: st.builds(
+                lambda x, w, b, activation: Case((x, w, b), {"activation": activation}),
+                arrays((*d[0], d[1])),
+                arrays((d[1], d[2])),
+                arrays((d[2],), avoid=(0,), margin=0.05),
+                st.sampled_from([None, "relu"]),
+            )
         )
+        .filter(has_slope)
     )
 
 
-def linear(x: Array, w: Array, b: Array) -> Array:
-    return np.einsum("...i,io->...o", x, w) + b
+def linear(x: Array, w: Array, b: Array, activation: str | None = None) -> Array:
+    y = np.einsum("...i,io->...o", x, w) + b
+    return np.maximum(y, 0) if activation == "relu" else y
 
 
 def einsum_cases(least: int, most: int) -> SearchStrategy[Case]:
@@ -167,7 +181,19 @@ def trace(x: Array, offset: int) -> Array:
 
 ROWS: dict[str, Row] = {
     "matmul": bilinear(matmul_cases, matmul),
-    "linear": bilinear(linear_cases, linear),
+    "linear": Row(
+        linear_cases,
+        linear,
+        kinks="where a sum is 0, with ReLU",
+        at_kinks=(
+            (
+                (np.ones((1, 1)), np.ones((1, 1)), np.array([-1.0])),
+                {"activation": "relu"},
+                (np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1)),
+            ),
+        ),
+        terms=of_sizes(linear),
+    ),
     "einsum": bilinear(einsum_cases, einsum),
     "vecdot": Row(vecdot_cases, vecdot, function=te.vecdot, terms=of_sizes(vecdot)),
     "cross": Row(cross_cases, cross, function=te.cross, terms=lambda a, b, axis: 8),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tinygrad_edu.kernels._jit import cache_folder, set_compile_announcer, signatures
     from tinygrad_edu.kernels._warmup import warmup
     from tinygrad_edu.kernels.conv import conv2d, conv2d_input_grad, conv2d_weight_grad
+    from tinygrad_edu.kernels.gemm import matmul
     from tinygrad_edu.kernels.losses import softmax, softmax_cross_entropy, softmax_cross_entropy_grad
     from tinygrad_edu.kernels.normalization import normalize, normalize_grad
     from tinygrad_edu.kernels.optim import adam, sgd
@@ -38,6 +39,7 @@ __all__ = [
     "conv2d",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "matmul",
     "max_pool2d",
     "max_pool2d_gather",
     "max_pool2d_scatter",
@@ -57,6 +59,7 @@ _HOMES = {
     "_jit": ("cache_folder", "set_compile_announcer", "signatures"),
     "_warmup": ("warmup",),
     "conv": ("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
+    "gemm": ("matmul",),
     "losses": ("softmax", "softmax_cross_entropy", "softmax_cross_entropy_grad"),
     "normalization": ("normalize", "normalize_grad"),
     "optim": ("adam", "sgd"),

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tinygrad_edu.errors import DTypeError, ShapeError
 
 __all__ = [
-    "Array", "Padding", "Pair", "deliver", "output", "pad", "padded_zeros", "ready", "spatial_shape",
-    "spread", "unpad",
+    "Array", "Padding", "Pair", "deliver", "float_dtype", "output", "pad", "padded_zeros", "ready",
+    "spatial_shape", "spread", "unpad",
 ]  # fmt: skip
 
 Array = NDArray[Any]
@@ -23,12 +23,17 @@ Padding = tuple[Pair, Pair]
 _FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 
+def float_dtype(a: Array) -> np.dtype[Any]:
+    """Return the dtype of an array, or raise DTypeError if it is neither float32 nor float64."""
+    if a.dtype not in _FLOATS:
+        raise DTypeError(f"kernels take float32 or float64 arrays, got {a.dtype}; use a.astype(np.float32)")
+    return a.dtype
+
+
 def ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
     """Return a as a contiguous, writeable float array (of the given dtype), a itself where it is one."""
     if dtype is None:
-        dtype = a.dtype
-        if dtype not in _FLOATS:
-            raise DTypeError(f"kernels take float32 or float64 arrays, got {dtype}; use a.astype(np.float32)")
+        dtype = float_dtype(a)
     return a if a.dtype == dtype and a.flags.carray else np.array(a, dtype, order="C")
 
 

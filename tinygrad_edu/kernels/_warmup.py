@@ -35,6 +35,10 @@ def _convolutions(dtype: Any) -> None:
             kernels.conv2d_weight_grad(x, y, w.shape, *rule)
 
 
+def _products(dtype: Any) -> None:
+    kernels.matmul(np.ones((64, 64), dtype), np.ones((64, 64), dtype))
+
+
 def _pooling(dtype: Any) -> None:
     x = _images(dtype)
     for size in ((2, 2), (17, 17)):  # a window's cells are counted in one byte, or in more
@@ -68,7 +72,14 @@ def _optimizers(dtype: Any) -> None:
     kernels.adam(p, g, m, v, 0.1, 0.9, 0.999, 1e-7, 1)
 
 
-_CALLS: tuple[Callable[[Any], None], ...] = (_convolutions, _pooling, _normalization, _losses, _optimizers)
+_CALLS: tuple[Callable[[Any], None], ...] = (
+    _convolutions,
+    _products,
+    _pooling,
+    _normalization,
+    _losses,
+    _optimizers,
+)
 
 
 def warmup() -> list[str]:

@@ -27,6 +27,7 @@ __all__ = [
     "conv2d",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "matmul",
     "max_pool2d",
     "max_pool2d_gather",
     "max_pool2d_scatter",
@@ -57,6 +58,23 @@ def _under(
     """What lies under one cell of the window in all windows at once: a view of x, (N, OH, OW, C)."""
     (ky, kx), (sh, sw), (oh, ow), (dh, dw) = cell, strides, size, dilation
     return x[:, ky * dh : ky * dh + oh * sh : sh, kx * dw : kx * dw + ow * sw : sw][:, :oh, :ow]
+
+
+# --- Products --------------------------------------------------------------------------------------------
+
+
+def matmul(a: Array, b: Array, bias: Array | None = None, relu: bool = False) -> Array:
+    """Multiply matrices (…, m, k) and (…, k, n): out[…,i,j] = sum_k a[…,i,k] * b[…,k,j] + bias[j].
+
+    And 0 in place of what is negative, if wanted.
+    """
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    out = np.zeros((*lead, a.shape[-2], b.shape[-1]), a.dtype)
+    for k in range(a.shape[-1]):
+        out += a[..., :, k, None] * b[..., None, k, :]
+    if bias is not None:
+        out += bias
+    return np.maximum(out, 0) if relu else out
 
 
 # --- Convolution -----------------------------------------------------------------------------------------

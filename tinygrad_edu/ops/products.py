@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .. import ops
+from .. import kernels, ops
 from ..errors import ArgumentError, ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor
@@ -17,6 +17,14 @@ from .reduction import normalize_axes, normalize_axis
 from .registry import register
 
 __all__ = ["cross", "einsum", "linear", "matmul", "outer", "tensordot", "trace", "vecdot"]
+
+
+def _product(x1: Any, x2: Any) -> Any:
+    """Multiply as np.matmul does, where it pays by the kernel that has every thread."""
+    x1, x2 = np.asarray(x1), np.asarray(x2)
+    if x1.dtype == x2.dtype == np.float32 and x1.ndim > 1 and x2.ndim > 1:
+        return kernels.matmul(x1, x2)
+    return np.matmul(x1, x2)
 
 
 @register
@@ -29,7 +37,7 @@ class Matmul(Function):
     @staticmethod
     def forward(x1: Any, x2: Any) -> Any:
         try:
-            return np.matmul(x1, x2)
+            return _product(x1, x2)
         except ValueError:
             raise ShapeError("expected (…, n, k) and (…, k, m), leading axes equal or 1") from None
 
@@ -80,21 +88,31 @@ def matmul(x1: Any, x2: Any, /) -> Tensor:
 @register
 class Linear(Function):
     name = "linear"
-    formula = r"Y = X W + b"
-    derivative = r"\bar{X} = \bar{Y} W^\top, \quad \bar{W} = X^\top \bar{Y}, \quad \bar{b} = \sum_i \bar{Y}_i"
-    words = "A dense layer: each output is a weighted sum of the inputs plus a bias."
+    formula = r"Y = \varphi(X W + b), \quad \varphi(t) = t \text{ or } \max(0, t)"
+    derivative = (
+        r"H = \bar{Y}\, \varphi'; \quad \bar{X} = H W^\top, \quad \bar{W} = X^\top H, \quad "
+        r"\bar{b} = \sum_i H_i"
+    )
+    words = (
+        "A dense layer: each output is a weighted sum of the inputs plus a bias, cut off below 0 if it is to "
+        "be, while it is still in the processor's registers."
+    )
 
     @staticmethod
-    def forward(x: Any, w: Any, b: Any) -> Any:
+    def forward(x: Any, w: Any, b: Any, *, activation: str | None) -> Any:
         if w.ndim != 2 or b.shape != w.shape[1:] or x.ndim < 1 or x.shape[-1] != w.shape[0]:
             raise ShapeError("expected x (…, inputs), w (inputs, outputs), b (outputs,)")
-        y = np.matmul(x, w)
-        if y.dtype == b.dtype and isinstance(y, np.ndarray):
-            return np.add(y, b, out=y)
-        return y + b
+        relu = activation == "relu"
+        if x.dtype == w.dtype == b.dtype == np.float32 and x.ndim > 1:
+            return kernels.matmul(x, w, bias=b, relu=relu)
+        y = np.matmul(x, w) + b
+        return np.maximum(y, 0) if relu else y
 
     @staticmethod
-    def backward(g: Any, x: Any, w: Any, needs: tuple[bool, ...]) -> Any:
+    def backward(g: Any, x: Any, w: Any, out: Any, needs: tuple[bool, ...], activation: str | None) -> Any:
+        if activation == "relu":  # the mask is a constant, also where the rule is differentiated
+            values = out.data if isinstance(out, Tensor) else out
+            g = ops.where(values > 0, g, 0.0)
         inputs, outputs = w.shape
         n = math.prod(x.shape[:-1])  # not -1, which NumPy can't work out for 0 inputs or outputs
         rows = ops.reshape(g, (n, outputs)) if len(g.shape) != 2 else g
@@ -113,15 +131,21 @@ class Linear(Function):
         return ""
 
 
-def linear(x: Any, w: Any, b: Any, /) -> Tensor:
+def linear(x: Any, w: Any, b: Any, /, *, activation: str | None = None) -> Tensor:
     """Return x @ w + b for x (…, inputs), w (inputs, outputs) and b (outputs,): (…, outputs).
 
-    The dtypes promote. Raises ShapeError if the shapes don't fit, DTypeError for text.
+    With ``activation="relu"`` what is negative becomes 0, in the same pass over the result. The dtypes
+    promote. Raises ShapeError if the shapes don't fit, ArgumentError for another activation, DTypeError for
+    text.
 
     >>> linear(Tensor([[1.0, 2.0]]), Tensor([[3.0], [4.0]]), Tensor([0.5]))
     Tensor([[11.5]])
+    >>> linear(Tensor([[1.0, 2.0]]), Tensor([[3.0], [-4.0]]), Tensor([0.5]), activation="relu")
+    Tensor([[0.]])
     """
-    return Linear.apply(x, w, b)
+    if activation not in (None, "relu"):
+        raise ArgumentError(f'linear: activation must be None or "relu", got {activation!r}')
+    return Linear.apply(x, w, b, activation=activation)
 
 
 @register

@@ -65,8 +65,11 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def call(self, x: Any) -> Tensor:
-        y = ops.linear(x, self.kernel, self.bias) if self.use_bias else ops.matmul(x, self.kernel)
-        return self.activation(y)
+        if not self.use_bias:
+            return self.activation(ops.matmul(x, self.kernel))
+        if self.activation is activations.relu:
+            return ops.linear(x, self.kernel, self.bias, activation="relu")
+        return self.activation(ops.linear(x, self.kernel, self.bias))
 
 
 class Flatten(Layer):
