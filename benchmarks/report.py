@@ -171,9 +171,9 @@ def draw(
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.set_xlabel("our time ÷ theirs: left of 1 we are faster; lines reach from quartile to quartile")
+    axes.set_xlabel("our time ÷ theirs (left of 1 we are faster)")
     about_us = f"{about['engines']['ours']} on {about['processor']}, {about['threads']} threads, float32"
-    figure.suptitle(about_us, fontsize=11)
+    figure.suptitle(f"{about_us}; medians and quartiles", fontsize=11)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     figure.set_layout_engine("constrained")
     figure.savefig(path, dpi=130)
