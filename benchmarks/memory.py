@@ -82,7 +82,7 @@ def main(workload: str, engine: str, file: str, threads: str) -> None:
     from .workloads import WORKLOADS
 
     smallest = WORKLOADS[SMALLEST]
-    smallest.job(engine, smallest.problem()).step()
+    smallest.job(engine if smallest.runs_on(engine) else "torch", smallest.problem()).step()
     problem = read_problem(Path(file))
     before = _forget_peak()
     step = WORKLOADS[workload].job(engine, problem).step

@@ -243,10 +243,13 @@ def test_operations_are_compared_with_pytorchs_faster_layout():
     assert cells == ["W6-exp", "exp", "2.00", "8.00", "4.00", "[bold]0.500[/bold]", "0.500 … 0.500"]
 
 
-def test_peak_memory_is_that_of_the_step_alone(tmp_path):
-    file = memory.save_problem(WORKLOADS["W5a"].problem())
+@pytest.mark.parametrize(("name", "engine"), [("W5a", "ours"), ("W2-b16", "torch_channels_last")])
+def test_peak_memory_is_that_of_the_step_alone(name, engine):
+    if not peers.is_installed(peers.ENGINES[engine]):
+        pytest.skip(f"{engine} is not installed")
+    file = memory.save_problem(WORKLOADS[name].problem())
     try:
-        peak = memory.peak_mb("W5a", "ours", file, 2)
+        peak = memory.peak_mb(name, engine, file, 2)
     finally:
         file.unlink()
     assert peak is not None
