@@ -17,7 +17,7 @@ SIMD_TESTS = [str(Path(__file__).with_name("test_kernels_simd.py"))]
 SOFTMAX = """
 import numpy as np
 from tinygrad_edu import kernels
-print(kernels.softmax(np.zeros((1, 4)))[0, 0])
+print(kernels.softmax(np.zeros((1, 4), np.float32))[0, 0])
 """
 
 
@@ -73,13 +73,13 @@ from tinygrad_edu import kernels
 kernels.set_compile_announcer(lambda kernel: print("compiling", kernel))
 numba.njit(lambda x: x + 1)(1.0)
 numba.njit(lambda x: x + 1, cache=False)(1)
-kernels.softmax(np.zeros((1, 4)))
-kernels.softmax(np.zeros((2, 4)))
-kernels.set_compile_announcer(None)
 kernels.softmax(np.zeros((1, 4), np.float32))
+kernels.softmax(np.zeros((2, 4), np.float32))
+kernels.set_compile_announcer(None)
+kernels.log_softmax(np.zeros((1, 4), np.float32))
 """
     out, err = run_python(code, tmp_path)
-    assert out == "compiling losses._softmax_rows\n"
+    assert out == "compiling rowwise._softmax\n"
     assert "compiling kernels" in err
 
 
@@ -124,7 +124,7 @@ mine.f(1)
 """
     )
     run_python(code, tmp_path / "ours", NUMBA_CACHE_DIR=str(tmp_path / "theirs"))
-    assert [path.name.partition("-")[0] for path in kept(tmp_path / "ours")] == ["losses._softmax_rows"]
+    assert [path.name.partition("-")[0] for path in kept(tmp_path / "ours")] == ["rowwise._softmax"]
     assert [path.name.partition("-")[0] for path in kept(tmp_path / "theirs")] == ["mine.f"]
 
 

@@ -38,6 +38,52 @@ def test_softmax_cross_entropy_agrees_with_its_twin(special, data):
         )
 
 
+@st.composite
+def rows(draw, count, special):
+    """So many arrays (…, C) of one shape."""
+    before = draw(st.sampled_from([(), (4,), (2, 3), (0,), (70,)]))
+    shape, dtype = (*before, draw(st.sampled_from([1, 3, 10, 64, 1030]))), draw(DTYPES)
+    return [draw(arrays(shape, dtype, special)) for _ in range(count)]
+
+
+@pytest.mark.parametrize("special", [False, True])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("softmax", 1), ("softmax_grad", 2), ("log_softmax", 1), ("log_softmax_grad", 2),
+        ("target_cross_entropy", 2), ("sigmoid_cross_entropy", 2), ("sigmoid_cross_entropy_grad", 3),
+    ],
+)  # fmt: skip
+@given(data=st.data())
+@unhurried
+def test_row_kernels_agree_with_their_twins(name, count, special, data):
+    given_ = data.draw(rows(count, special))
+    with np.errstate(all="ignore"):
+        want = np.asarray(getattr(reference, name)(*given_))
+    got = getattr(kernels, name)(*given_)
+    assert_same(got, want, given_[0].shape[-1] * 10)
+    out = given_out(data.draw, want.shape, want.dtype)
+    assert getattr(kernels, name)(*given_, out=out) is out
+    np.testing.assert_array_equal(out, got)
+    if want.shape == given_[0].shape:
+        first = np.array(given_[0], order="C")
+        assert getattr(kernels, name)(first, *given_[1:], out=first) is first  # in place
+        assert_same(first, got, given_[0].shape[-1])
+
+
+@pytest.mark.parametrize("special", [False, True])
+@given(data=st.data())
+@unhurried
+def test_the_gradient_for_targets_agrees_with_its_twin(special, data):
+    logits, targets = data.draw(rows(2, special))
+    g = data.draw(arrays(logits.shape[:-1], logits.dtype)) if logits.ndim > 1 else logits.sum(-1)
+    with np.errstate(all="ignore"):
+        want = reference.target_cross_entropy_grad(g, logits, targets)
+        assert_same(kernels.target_cross_entropy_grad(g, logits, targets), want, logits.shape[-1] * 10)
+    out = given_out(data.draw, want.shape, want.dtype)
+    assert kernels.target_cross_entropy_grad(g, logits, targets, out=out) is out
+
+
 @given(classifications(), st.data())
 @unhurried
 def test_softmax_cross_entropy_fills_and_returns_out(case, data):

@@ -18,8 +18,32 @@ if TYPE_CHECKING:
     from tinygrad_edu.kernels._jit import cache_folder, set_compile_announcer, signatures
     from tinygrad_edu.kernels._warmup import warmup
     from tinygrad_edu.kernels.conv import conv2d, conv2d_input_grad, conv2d_weight_grad
+    from tinygrad_edu.kernels.elementwise import (
+        erf,
+        exp,
+        expm1,
+        gelu,
+        gelu_grad,
+        relu,
+        relu_grad,
+        sigmoid,
+        sigmoid_grad,
+        silu,
+        silu_grad,
+        softplus,
+        softplus_grad,
+        tanh,
+        tanh_grad,
+    )
     from tinygrad_edu.kernels.gemm import matmul
-    from tinygrad_edu.kernels.losses import softmax, softmax_cross_entropy, softmax_cross_entropy_grad
+    from tinygrad_edu.kernels.losses import (
+        sigmoid_cross_entropy,
+        sigmoid_cross_entropy_grad,
+        softmax_cross_entropy,
+        softmax_cross_entropy_grad,
+        target_cross_entropy,
+        target_cross_entropy_grad,
+    )
     from tinygrad_edu.kernels.normalization import normalize, normalize_grad
     from tinygrad_edu.kernels.optim import adam, sgd
     from tinygrad_edu.kernels.pool import (
@@ -29,6 +53,7 @@ if TYPE_CHECKING:
         max_pool2d_gather,
         max_pool2d_scatter,
     )
+    from tinygrad_edu.kernels.rowwise import log_softmax, log_softmax_grad, softmax, softmax_grad
     from tinygrad_edu.kernels.select import where
 
 __all__ = [
@@ -39,18 +64,40 @@ __all__ = [
     "conv2d",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "erf",
+    "exp",
+    "expm1",
+    "gelu",
+    "gelu_grad",
+    "log_softmax",
+    "log_softmax_grad",
     "matmul",
     "max_pool2d",
     "max_pool2d_gather",
     "max_pool2d_scatter",
     "normalize",
     "normalize_grad",
+    "relu",
+    "relu_grad",
     "set_compile_announcer",
     "sgd",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_grad",
+    "sigmoid_grad",
     "signatures",
+    "silu",
+    "silu_grad",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",
+    "softmax_grad",
+    "softplus",
+    "softplus_grad",
+    "tanh",
+    "tanh_grad",
+    "target_cross_entropy",
+    "target_cross_entropy_grad",
     "warmup",
     "where",
 ]
@@ -60,11 +107,36 @@ _HOMES = {
     "_warmup": ("warmup",),
     "conv": ("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
     "gemm": ("matmul",),
-    "losses": ("softmax", "softmax_cross_entropy", "softmax_cross_entropy_grad"),
     "normalization": ("normalize", "normalize_grad"),
+    "elementwise": (
+        "erf",
+        "exp",
+        "expm1",
+        "gelu",
+        "gelu_grad",
+        "relu",
+        "relu_grad",
+        "sigmoid",
+        "sigmoid_grad",
+        "silu",
+        "silu_grad",
+        "softplus",
+        "softplus_grad",
+        "tanh",
+        "tanh_grad",
+    ),
+    "losses": (
+        "sigmoid_cross_entropy",
+        "sigmoid_cross_entropy_grad",
+        "softmax_cross_entropy",
+        "softmax_cross_entropy_grad",
+        "target_cross_entropy",
+        "target_cross_entropy_grad",
+    ),
     "optim": ("adam", "sgd"),
     "pool": ("avg_pool2d", "avg_pool2d_scatter", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter"),
     "select": ("where",),
+    "rowwise": ("log_softmax", "log_softmax_grad", "softmax", "softmax_grad"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -18,6 +18,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
+from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 import numba
@@ -26,7 +27,7 @@ from platformdirs import user_cache_path
 
 from tinygrad_edu.kernels._threads import run
 
-__all__ = ["cache_folder", "jit", "run", "set_compile_announcer", "signatures"]
+__all__ = ["cache_folder", "jit", "part", "run", "set_compile_announcer", "signatures", "two_forms"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,11 +81,37 @@ def signatures() -> dict[str, list[str]]:
     >>> import numpy as np
     >>> from tinygrad_edu import kernels
     >>> _ = kernels.softmax(np.zeros((1, 2), np.float32))
-    >>> kernels.signatures()["losses._softmax_rows"]
+    >>> kernels.signatures()["rowwise._softmax"]
     ['array(float32, 2d, C), array(float32, 2d, C)']
     """
     found = {name: sorted(", ".join(map(str, s)) for s in d.signatures) for d, name in _kernels.items()}
     return {name: found[name] for name in sorted(found) if found[name]}
+
+
+@overload
+def part(function: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def part(*, fastmath: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def part(function: Callable[P, R] | None = None, /, *, fastmath: bool = False) -> Any:
+    """Compile a function that kernels call: it becomes a piece of each, without a name or file of its own."""
+    allowed = _SAFE_FASTMATH if fastmath else False
+    made = numba.njit(error_model="numpy", nogil=True, fastmath=allowed)
+    return made if function is None else made(function)
+
+
+def two_forms(loop: Callable[..., None], name: str = "", *, fastmath: bool = False) -> tuple[Any, Any]:
+    """Compile one text twice, for :func:`run`: for one core, where prange is range, and for all.
+
+    A loop that another function made needs a ``name`` of its own: the cache on disk goes by it.
+    """
+    name = name or loop.__name__
+    forms = []
+    for parallel in (False, True):
+        form = FunctionType(loop.__code__, loop.__globals__, closure=loop.__closure__)
+        form.__name__ = form.__qualname__ = f"{name}_parallel" if parallel else name
+        form.__module__ = loop.__module__
+        forms.append(jit(parallel=parallel, fastmath=fastmath)(form))
+    return forms[0], forms[1]
 
 
 # --- The cache on disk -----------------------------------------------------------------------------------
@@ -137,6 +164,11 @@ class _Cache(caching.FunctionCache):
     """Numba's cache, except that a folder gone missing, full, read-only or damaged costs only time."""
 
     _impl_class = _CacheContent
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        # Numba adds what a closure holds, and writes it differently in every process. Our folder's name has
+        # all sources in it, and a file's name its kernel's, so nothing more is needed.
+        return sig, codegen.magic_tuple()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:

@@ -58,11 +58,28 @@ def _normalization(dtype: Any) -> None:
         kernels.normalize_grad(x, mean, variance, x, one, one, mean, variance, axes, 1.0)
 
 
+def _functions(dtype: Any) -> None:
+    x = np.ones(2, dtype)
+    for function in ("erf", "exp", "expm1", "relu", "sigmoid", "silu", "softplus", "tanh"):
+        getattr(kernels, function)(x)
+    for function in ("relu", "sigmoid", "silu", "softplus", "tanh"):
+        getattr(kernels, f"{function}_grad")(x, x)
+    for approximate in (False, True):
+        kernels.gelu(x, approximate)
+        kernels.gelu_grad(x, x, approximate)
+
+
 def _losses(dtype: Any) -> None:
-    x, labels = np.zeros((2, 3), dtype), np.zeros(2, np.int64)
-    kernels.softmax(x)
+    x, g, labels = np.zeros((2, 3), dtype), np.zeros(2, dtype), np.zeros(2, np.int64)
+    for function in ("softmax", "log_softmax"):
+        getattr(kernels, function)(x)
+        getattr(kernels, f"{function}_grad")(x, x)
     loss, probabilities = kernels.softmax_cross_entropy(x, labels)
     kernels.softmax_cross_entropy_grad(loss, probabilities, labels)
+    kernels.target_cross_entropy(x, x)
+    kernels.target_cross_entropy_grad(g, x, x)
+    kernels.sigmoid_cross_entropy(x, x)
+    kernels.sigmoid_cross_entropy_grad(x, x, x)
 
 
 def _optimizers(dtype: Any) -> None:
@@ -77,6 +94,7 @@ _CALLS: tuple[Callable[[Any], None], ...] = (
     _products,
     _pooling,
     _normalization,
+    _functions,
     _losses,
     _optimizers,
 )

@@ -1,120 +1,72 @@
-"""Softmax and its cross-entropy loss, one pass over each row.
+"""The cross-entropies that classifiers are trained with, from logits, in one pass over each row.
 
 The idea: the loss of a row is the logarithm of the sum of exponentials, less the logit of the true class,
 and its gradient is the probabilities, less one at the true class. The three share their exponentials, so
-one pass computes loss and probabilities together and the gradient needs no exponential at all.
-
-The row's maximum is subtracted first: it cancels in the quotient, and the largest exponential becomes
-exp(0) = 1. So nothing overflows, and the sum under the logarithm is never below 1.
+one pass computes loss and probabilities together and the gradient needs no exponential at all. With target
+probabilities in place of a class, the gradient computes them again: that costs less than to keep them.
 """
 
+from typing import Any
+
 import numpy as np
+from numba import prange
 
 from tinygrad_edu.errors import DataError, DTypeError, ShapeError
-from tinygrad_edu.kernels._arrays import Array, deliver, output, ready
-from tinygrad_edu.kernels._jit import jit
+from tinygrad_edu.kernels import _scalar, reference
+from tinygrad_edu.kernels._arrays import Array, deliver, output
+from tinygrad_edu.kernels._jit import part, two_forms
+from tinygrad_edu.kernels.elementwise import each
+from tinygrad_edu.kernels.rowwise import (
+    BLOCK,
+    beside,
+    exponentials,
+    largest_of,
+    log_of_sum,
+    rows_of,
+    run_rows,
+    total_of,
+)  # fmt: skip
 
-__all__ = ["softmax", "softmax_cross_entropy", "softmax_cross_entropy_grad"]
+__all__ = [
+    "sigmoid_cross_entropy", "sigmoid_cross_entropy_grad", "softmax_cross_entropy",
+    "softmax_cross_entropy_grad", "target_cross_entropy", "target_cross_entropy_grad",
+]  # fmt: skip
+
+# --- Cross-entropy with one class a row -------------------------------------------------------------------
 
 
-_WIDE = 64  # columns: in wider rows NumPy's vectorised exp outweighs its passes over memory
-
-
-@jit(fastmath=True)
-def _softmax_rows(x: Array, p: Array, labels: Array, losses: Array) -> None:
-    """Fill p with the rows' softmax, and losses with -log p[label] where there are labels."""
-    for i in range(x.shape[0]):
-        largest = x[i, 0]
-        for j in range(1, x.shape[1]):
-            largest = max(largest, x[i, j])
-        at_label = x[i, labels[i]] - largest if labels.size else largest
-        total = x.dtype.type(0)
+@two_forms
+def _cross_entropy(x: Array, p: Array, labels: Array, losses: Array) -> None:
+    for i in prange(x.shape[0]):
+        largest = largest_of(x[i])
+        at_label = x[i, labels[i]] - largest
+        total = exponentials(x[i], largest, p[i])
+        losses[i] = np.float32(np.log(total)) - at_label
+        share = np.float32(1 / total)
         for j in range(x.shape[1]):
-            p[i, j] = np.exp(x[i, j] - largest)
-            total += p[i, j]
-        if labels.size:
-            losses[i] = np.log(total) - at_label
-        for j in range(x.shape[1]):
-            p[i, j] /= total
+            p[i, j] *= share
 
 
-def _softmax_wide_rows(x: Array, p: Array, labels: Array, losses: Array) -> None:
-    """Do the same with NumPy."""
-    with np.errstate(all="ignore"):  # compiled code doesn't warn of infinities either
-        np.subtract(x, x.max(axis=1, keepdims=True), out=p)
-        at_label = p[np.arange(labels.size), labels]
-        np.exp(p, out=p)
-        total = p.sum(axis=1, keepdims=True)
-        if labels.size:
-            np.subtract(np.log(total[:, 0]), at_label, out=losses)
-        p /= total
-
-
-@jit
-def _cross_entropy_grad(g: Array, p: Array, labels: Array, out: Array) -> None:
-    for i in range(p.shape[0]):
-        at_label = (p[i, labels[i]] - 1) * g[i]
+@two_forms
+def _cross_entropy_grad(p: Array, labels: Array, g: Array, out: Array) -> None:
+    for i in prange(p.shape[0]):
+        at_label = (p[i, labels[i]] - np.float32(1)) * g[i]
         for j in range(p.shape[1]):
             out[i, j] = p[i, j] * g[i]
         out[i, labels[i]] = at_label
 
 
-_NO_LABELS = np.empty(0, np.int64)
-
-
-def _fill(x: Array, p: Array, labels: Array, losses: Array) -> None:
-    (_softmax_rows if x.shape[1] <= _WIDE else _softmax_wide_rows)(x, p, labels, losses)
-
-
-def _rows(name: str, x: Array) -> Array:
-    if x.ndim != 2 or x.shape[1] == 0:
-        raise ShapeError(f"{name} must be (N, C) with at least one class, got {x.shape}")
-    return ready(x)
-
-
 def _labels(labels: Array, shape: tuple[int, ...]) -> Array:
     if labels.dtype.kind not in "iu":
         raise DTypeError(f"labels must be integers, the number of each row's class; got {labels.dtype}")
-    if labels.shape != shape[:1]:
-        raise ShapeError(f"labels must be {shape[:1]}, one for each row of {shape}, got {labels.shape}")
+    if labels.shape != shape[:-1]:
+        raise ShapeError(f"labels must be {shape[:-1]}, one for each row of {shape}, got {labels.shape}")
     if labels.dtype != np.int64 or not labels.flags.carray:
         labels = np.array(labels, np.int64, order="C")
     # Read as unsigned, a negative number is a huge one: one comparison finds both kinds of wrong label.
-    if labels.size and labels.view(np.uint64).max() >= shape[1]:
-        raise DataError(f"labels must lie in 0..{shape[1] - 1}, got {labels.min()}..{labels.max()}")
+    if labels.size and labels.view(np.uint64).max() >= shape[-1]:
+        raise DataError(f"labels must lie in 0..{shape[-1] - 1}, got {labels.min()}..{labels.max()}")
     return labels
-
-
-def softmax(x: Array, out: Array | None = None) -> Array:
-    """Turn each row of x into probabilities: p_j = exp(x_j) / sum_k exp(x_k).
-
-    Parameters
-    ----------
-    x : ndarray (N, C), float32 or float64, C >= 1
-    out : ndarray (N, C), optional
-        Filled and returned; may be x itself.
-
-    Returns
-    -------
-    ndarray (N, C)
-        A row that holds NaN or +inf becomes NaN.
-
-    Raises
-    ------
-    ShapeError
-        If x isn't two-dimensional or has no columns.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> softmax(np.array([[0.0, 0.0], [1000.0, 0.0]]))
-    array([[0.5, 0.5],
-           [1. , 0. ]])
-    """
-    x = _rows("x", x)
-    result = output(out, x.shape, x.dtype)
-    _fill(x, result, _NO_LABELS, np.empty(0, x.dtype))
-    return deliver(result, out)
 
 
 def softmax_cross_entropy(
@@ -124,17 +76,17 @@ def softmax_cross_entropy(
 
     Parameters
     ----------
-    logits : ndarray (N, C), float32 or float64, C >= 1
-    labels : ndarray (N,) of integers in 0..C-1
-    out : ndarray (N,), optional
+    logits : ndarray (…, C), float32 or float64, C >= 1
+    labels : ndarray (…,) of integers in 0..C-1
+    out : ndarray (…,), optional
         Filled with the losses and returned.
-    probabilities : ndarray (N, C), optional
+    probabilities : ndarray (…, C), optional
         Filled and returned.
 
     Returns
     -------
-    losses : ndarray (N,), in nats
-    probabilities : ndarray (N, C)
+    losses : ndarray (…,), in nats
+    probabilities : ndarray (…, C)
 
     Raises
     ------
@@ -152,11 +104,16 @@ def softmax_cross_entropy(
     >>> float(np.exp(losses[0])), p
     (4.0, array([[0.25, 0.25, 0.25, 0.25]]))
     """
-    logits = _rows("logits", logits)
-    labels = _labels(labels, logits.shape)
-    losses = output(out, labels.shape, logits.dtype)
-    p = output(probabilities, logits.shape, logits.dtype)
-    _fill(logits, p, labels, losses)
+    rows, labels = rows_of("logits", logits), _labels(labels, logits.shape)
+    losses = output(out, labels.shape, rows.dtype)
+    p = output(probabilities, logits.shape, rows.dtype)
+    flat = labels.reshape(-1)
+    if rows.dtype == np.float32:
+        run_rows(_cross_entropy, rows, p.reshape(rows.shape), flat, losses.reshape(-1))
+    else:
+        with np.errstate(all="ignore"):
+            losses_, p_ = reference.softmax_cross_entropy(rows, flat)
+        losses[...], p[...] = losses_.reshape(losses.shape), p_.reshape(p.shape)
     return deliver(losses, out), deliver(p, probabilities)
 
 
@@ -167,17 +124,17 @@ def softmax_cross_entropy_grad(
 
     Parameters
     ----------
-    g : ndarray (N,)
+    g : ndarray (…,)
         Gradient of the losses.
-    probabilities : ndarray (N, C)
+    probabilities : ndarray (…, C)
         As softmax_cross_entropy returned them.
-    labels : ndarray (N,) of integers in 0..C-1
-    out : ndarray (N, C), optional
+    labels : ndarray (…,) of integers in 0..C-1
+    out : ndarray (…, C), optional
         Filled and returned; may be the probabilities.
 
     Returns
     -------
-    ndarray (N, C)
+    ndarray (…, C)
 
     Raises
     ------
@@ -190,11 +147,185 @@ def softmax_cross_entropy_grad(
     >>> softmax_cross_entropy_grad(np.ones(1), np.array([[0.25, 0.75]]), np.array([0]))
     array([[-0.75,  0.75]])
     """
-    p = _rows("probabilities", probabilities)
-    g = ready(g, p.dtype)
-    labels = _labels(labels, p.shape)
-    if g.shape != labels.shape:
-        raise ShapeError(f"g must be {labels.shape}, one number for each row, got {g.shape}")
-    result = output(out, p.shape, p.dtype)
-    _cross_entropy_grad(g, p, labels, result)
+    p = rows_of("probabilities", probabilities)
+    labels = _labels(labels, probabilities.shape)
+    g = beside("g, one number for each row,", g, labels.shape, p.dtype)
+    result = output(out, probabilities.shape, p.dtype)
+    g, flat = g.reshape(-1), labels.reshape(-1)
+    if p.dtype == np.float32:
+        run_rows(_cross_entropy_grad, p, flat, g, result.reshape(p.shape))
+    else:
+        result[...] = reference.softmax_cross_entropy_grad(g, p, flat).reshape(result.shape)
     return deliver(result, out)
+
+
+# --- Cross-entropy with target probabilities --------------------------------------------------------------
+
+
+@two_forms
+def _target_cross_entropy(x: Array, t: Array, losses: Array) -> None:
+    for i in prange(x.shape[0]):
+        largest = largest_of(x[i])
+        log_total = log_of_sum(x[i], largest)
+        losses[i] = -_weighted_logs(x[i], t[i], largest, log_total)
+
+
+@two_forms
+def _target_cross_entropy_grad(x: Array, t: Array, g: Array, out: Array) -> None:
+    for i in prange(x.shape[0]):
+        share = np.float32(total_of(t[i]) / exponentials(x[i], largest_of(x[i]), out[i]))
+        for j in range(x.shape[1]):
+            out[i, j] = (out[i, j] * share - t[i, j]) * g[i]
+
+
+@part(fastmath=True)
+def _weighted_logs(x: Array, t: Array, largest: Any, log_total: Any) -> Any:
+    """Return the sum of t ln softmax(x)."""
+    total: Any = 0.0
+    for start in range(0, x.size, BLOCK):
+        x_, t_ = x[start : start + BLOCK], t[start : start + BLOCK]
+        part = np.float32(0)
+        for j in range(x_.size):
+            part += t_[j] * ((x_[j] - largest) - log_total)
+        total += part
+    return np.float32(total)
+
+
+def target_cross_entropy(logits: Array, targets: Array, out: Array | None = None) -> Array:
+    """Return each row's loss for target probabilities: -sum_j t_j ln softmax(x)_j.
+
+    Parameters
+    ----------
+    logits, targets : ndarray (…, C), float32 or float64, C >= 1
+    out : ndarray (…,), optional
+        Filled and returned.
+
+    Returns
+    -------
+    ndarray (…,)
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ or there are no classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> target_cross_entropy(np.zeros((1, 2)), np.array([[0.25, 0.75]]))
+    array([0.69314718])
+    """
+    x = rows_of("logits", logits)
+    t = beside("targets", targets, logits.shape, x.dtype).reshape(x.shape)
+    losses = output(out, logits.shape[:-1], x.dtype)
+    if x.dtype == np.float32:
+        run_rows(_target_cross_entropy, x, t, losses.reshape(-1))
+    else:
+        with np.errstate(all="ignore"):
+            losses[...] = reference.target_cross_entropy(x, t).reshape(losses.shape)
+    return deliver(losses, out)
+
+
+def target_cross_entropy_grad(g: Array, logits: Array, targets: Array, out: Array | None = None) -> Array:
+    """Gradient of the losses with respect to the logits: (softmax(x)_j sum_k t_k - t_j) g, row by row.
+
+    Parameters
+    ----------
+    g : ndarray (…,)
+        Gradient of the losses.
+    logits, targets : ndarray (…, C), float32 or float64, C >= 1
+    out : ndarray (…, C), optional
+        Filled and returned; may be the logits.
+
+    Returns
+    -------
+    ndarray (…, C)
+
+    Raises
+    ------
+    ShapeError
+        If the shapes don't fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> target_cross_entropy_grad(np.ones(1), np.zeros((1, 2)), np.array([[0.25, 0.75]]))
+    array([[ 0.25, -0.25]])
+    """
+    x = rows_of("logits", logits)
+    t = beside("targets", targets, logits.shape, x.dtype).reshape(x.shape)
+    g = beside("g, one number for each row,", g, logits.shape[:-1], x.dtype).reshape(-1)
+    result = output(out, logits.shape, x.dtype)
+    if x.dtype == np.float32:
+        run_rows(_target_cross_entropy_grad, x, t, g, result.reshape(x.shape))
+    else:
+        with np.errstate(all="ignore"):
+            result[...] = reference.target_cross_entropy_grad(g, x, t).reshape(result.shape)
+    return deliver(result, out)
+
+
+# --- Cross-entropy of yes-or-no answers -------------------------------------------------------------------
+
+
+@part
+def _sigmoid_cross_entropy(x: Any, t: Any) -> Any:
+    return _scalar.softplus(x) - x * t
+
+
+@part
+def _sigmoid_cross_entropy_grad(g: Any, x: Any, t: Any) -> Any:
+    return g * (_scalar.sigmoid(x) - t)
+
+
+def sigmoid_cross_entropy(logits: Array, targets: Array, out: Array | None = None) -> Array:
+    """Return ln(1 + e^x) - x t, the loss of each answer, without overflow.
+
+    Parameters
+    ----------
+    logits, targets : ndarray of one shape, float32 or float64
+    out : ndarray of that shape, optional
+        Filled and returned; may be one of them.
+
+    Returns
+    -------
+    ndarray of that shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sigmoid_cross_entropy(np.array([0.0, -100.0]), np.array([1.0, 1.0]))
+    array([  0.69314718, 100.        ])
+    """
+    return each(_sigmoid_cross_entropy, reference.sigmoid_cross_entropy, out, logits, targets)
+
+
+def sigmoid_cross_entropy_grad(g: Array, logits: Array, targets: Array, out: Array | None = None) -> Array:
+    """Gradient of the losses with respect to the logits: (sigmoid(x) - t) g.
+
+    Parameters
+    ----------
+    g, logits, targets : ndarray of one shape, float32 or float64
+    out : ndarray of that shape, optional
+        Filled and returned; may be one of them.
+
+    Returns
+    -------
+    ndarray of that shape
+
+    Raises
+    ------
+    ShapeError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sigmoid_cross_entropy_grad(np.ones(1), np.zeros(1), np.ones(1))
+    array([-0.5])
+    """
+    return each(_sigmoid_cross_entropy_grad, reference.sigmoid_cross_entropy_grad, out, g, logits, targets)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair, pad, padded_zeros, spread, unpad
 
@@ -27,16 +28,38 @@ __all__ = [
     "conv2d",
     "conv2d_input_grad",
     "conv2d_weight_grad",
+    "erf",
+    "exp",
+    "expm1",
+    "gelu",
+    "gelu_grad",
+    "log_softmax",
+    "log_softmax_grad",
     "matmul",
     "max_pool2d",
     "max_pool2d_gather",
     "max_pool2d_scatter",
     "normalize",
     "normalize_grad",
+    "relu",
+    "relu_grad",
     "sgd",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_grad",
+    "sigmoid_grad",
+    "silu",
+    "silu_grad",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",
+    "softmax_grad",
+    "softplus",
+    "softplus_grad",
+    "tanh",
+    "tanh_grad",
+    "target_cross_entropy",
+    "target_cross_entropy_grad",
     "where",
 ]
 
@@ -287,6 +310,105 @@ def _summed_to(parameter: Array, grad: Array) -> Array:
     return np.asarray(np.add.reduce(grad, axis=stretched, keepdims=True), parameter.dtype)
 
 
+# --- Element by element ----------------------------------------------------------------------------------
+
+
+def exp(x: Array) -> Array:
+    """e^x."""
+    return np.asarray(np.exp(x))
+
+
+def expm1(x: Array) -> Array:
+    """e^x - 1."""
+    return np.asarray(np.expm1(x))
+
+
+def erf(x: Array) -> Array:
+    """The error function, 2/sqrt(pi) times the integral of e^(-t²) from 0 to x."""
+    return np.asarray(special.erf(x))
+
+
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent."""
+    return np.asarray(np.tanh(x))
+
+
+def tanh_grad(g: Array, y: Array) -> Array:
+    """tanh' = 1 - tanh²."""
+    return np.asarray(g * (1 - y * y))
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e^-x)."""
+    return np.asarray(special.expit(x))
+
+
+def sigmoid_grad(g: Array, y: Array) -> Array:
+    """sigmoid' = sigmoid (1 - sigmoid)."""
+    return np.asarray(g * y * (1 - y))
+
+
+def relu(x: Array) -> Array:
+    """max(0, x)."""
+    return np.asarray(np.maximum(x, 0))
+
+
+def relu_grad(g: Array, y: Array) -> Array:
+    """The gradient passes where the result was positive."""
+    return np.where(y > 0, g, 0)
+
+
+def softplus(x: Array) -> Array:
+    """ln(e^0 + e^x)."""
+    return np.asarray(np.logaddexp(x, 0))
+
+
+def softplus_grad(g: Array, x: Array) -> Array:
+    """softplus' = sigmoid."""
+    return np.asarray(g * sigmoid(x))
+
+
+def silu(x: Array) -> Array:
+    """x sigmoid(x)."""
+    return np.asarray(x * sigmoid(x))
+
+
+def silu_grad(g: Array, x: Array) -> Array:
+    """(x s)' = s + x s (1 - s)."""
+    return np.asarray(g * sigmoid(x) * (1 + x * (1 - sigmoid(x))))
+
+
+def gelu(x: Array, approximate: bool = False) -> Array:
+    """x times the area under the normal curve up to x, or times a sigmoid that is near it."""
+    return np.asarray(x * _gelu_gate(x, approximate))
+
+
+def gelu_grad(g: Array, x: Array, approximate: bool = False) -> Array:
+    """(x Φ)' = Φ + x Φ'."""
+    gate = _gelu_gate(x, approximate)
+    if approximate:
+        slope = gate * (1 - gate) * (2 * math.sqrt(2 / math.pi)) * (1 + 3 * 0.044715 * x * x)
+    else:
+        slope = np.exp(x * x / -2) / math.sqrt(2 * math.pi)
+    return np.asarray(g * (gate + x * slope))
+
+
+def _gelu_gate(x: Array, approximate: bool) -> Array:
+    if approximate:  # (1 + tanh u) / 2 = sigmoid(2 u)
+        return sigmoid(2 * math.sqrt(2 / math.pi) * x * (1 + 0.044715 * x * x))
+    return np.asarray(special.ndtr(x))
+
+
+def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
+    """-t ln sigmoid(x) - (1 - t) ln(1 - sigmoid(x)) = ln(1 + e^x) - x t."""
+    return np.asarray(np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits))))
+
+
+def sigmoid_cross_entropy_grad(g: Array, logits: Array, targets: Array) -> Array:
+    """What was predicted minus what was true."""
+    return np.asarray(g * (sigmoid(logits) - targets))
+
+
 # --- Softmax and its loss --------------------------------------------------------------------------------
 
 
@@ -295,9 +417,40 @@ def softmax(x: Array) -> Array:
 
     Subtracting the row's maximum changes nothing in the quotient and keeps exp from overflowing.
     """
-    exponentials = np.exp(x - x.max(axis=1, keepdims=True))
-    p: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
+    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
+    p: Array = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return p
+
+
+def softmax_grad(g: Array, y: Array) -> Array:
+    """y_j (g_j - sum_k g_k y_k): raising one probability lowers the others."""
+    grad: Array = y * (g - (g * y).sum(axis=-1, keepdims=True))
+    return grad
+
+
+def log_softmax(x: Array) -> Array:
+    """x_j - ln sum_k exp(x_k), with the maximum subtracted."""
+    shifted = x - x.max(axis=-1, keepdims=True)
+    y: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return y
+
+
+def log_softmax_grad(g: Array, y: Array) -> Array:
+    """g_j - softmax_j sum_k g_k."""
+    grad: Array = g - np.exp(y) * g.sum(axis=-1, keepdims=True)
+    return grad
+
+
+def target_cross_entropy(logits: Array, targets: Array) -> Array:
+    """The mean surprise -ln p_j, if class j comes with probability t_j."""
+    return -np.asarray((targets * log_softmax(logits)).sum(axis=-1))
+
+
+def target_cross_entropy_grad(g: Array, logits: Array, targets: Array) -> Array:
+    """What was predicted minus what was true, row by row."""
+    p = softmax(logits) * targets.sum(axis=-1, keepdims=True)
+    grad: Array = (p - targets) * g[..., None]
+    return grad
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[Array, Array]:

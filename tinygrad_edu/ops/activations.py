@@ -8,9 +8,12 @@ import numpy as np
 from .. import ops
 from ..function import Function
 from ..tensor import Tensor
+from .exponentials import Expm1
+from .fused import fused
 from .parameters import number
 from .reduction import floating
 from .registry import register
+from .trigonometry import Tanh
 
 __all__ = [
     "elu",
@@ -38,6 +41,7 @@ class Sigmoid(Function):
     words = "Squashes to between 0 and 1; its slope is at most a quarter, and near 0 where it is saturated."
 
     @staticmethod
+    @fused("sigmoid")
     def forward(x: Any) -> Any:
         # e^-|x| can't overflow; it serves both signs: 1 / (1 + e) above 0 and e / (1 + e) below.
         x = floating(x)
@@ -45,6 +49,7 @@ class Sigmoid(Function):
         return np.where(np.less(x, 0), e, 1.0) / (1 + e)
 
     @staticmethod
+    @fused("sigmoid_grad")
     def backward(g: Any, out: Any) -> Any:
         return g * out * (1 - out)
 
@@ -91,10 +96,12 @@ class Softplus(Function):
     words = "A smooth ReLU; its slope is the sigmoid."
 
     @staticmethod
+    @fused("softplus")
     def forward(x: Any) -> Any:
         return np.logaddexp(floating(x), 0.0)
 
     @staticmethod
+    @fused("softplus_grad")
     def backward(g: Any, x: Any) -> Any:
         return g * ops.sigmoid(x)
 
@@ -116,10 +123,12 @@ class ReLU(Function):
     words = "Cuts off below 0; the gradient passes where x is positive and stops elsewhere, at 0 too."
 
     @staticmethod
+    @fused("relu")
     def forward(x: Any) -> Any:
         return np.maximum(x, 0)
 
     @staticmethod
+    @fused("relu_grad")
     def backward(g: Any, out: Any) -> Any:
         # The result tells as much as the input, and the next operation keeps it anyway.
         values = out.data if isinstance(out, Tensor) else out
@@ -198,7 +207,7 @@ class ELU(Function):
     @staticmethod
     def forward(x: Any, *, alpha: float) -> Any:
         x = floating(x)  # the inner choice spares large x the exponential, which would overflow
-        return np.where(x > 0, x, alpha * np.expm1(np.where(x > 0, 0, x)))
+        return np.where(x > 0, x, alpha * Expm1.forward(np.where(x > 0, 0, x)))
 
     @staticmethod
     def backward(g: Any, x: Any, alpha: float) -> Any:
@@ -261,11 +270,13 @@ class GELU(Function):
     words = "Lets through as much of x as there are normal values below it: a smooth ReLU."
 
     @staticmethod
+    @fused("gelu")
     def forward(x: Any, *, approximate: bool) -> Any:
         x = floating(x)
         return x * _gate(x, approximate)
 
     @staticmethod
+    @fused("gelu_grad")
     def backward(g: Any, x: Any, approximate: bool) -> Any:
         gate = _gate(x, approximate)
         if approximate:
@@ -294,10 +305,12 @@ class SiLU(Function):
     words = "x times its sigmoid: a smooth ReLU that dips below 0; also called swish."
 
     @staticmethod
+    @fused("silu")
     def forward(x: Any) -> Any:
         return x * Sigmoid.forward(x)
 
     @staticmethod
+    @fused("silu_grad")
     def backward(g: Any, x: Any) -> Any:
         gate = ops.sigmoid(x)
         return g * gate * (1 + x * (1 - gate))
@@ -322,7 +335,7 @@ class Mish(Function):
 
     @staticmethod
     def forward(x: Any) -> Any:
-        return x * np.tanh(Softplus.forward(x))
+        return x * Tanh.forward(Softplus.forward(x))
 
     @staticmethod
     def backward(g: Any, x: Any) -> Any:

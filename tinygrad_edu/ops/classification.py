@@ -13,6 +13,7 @@ from .. import kernels, ops
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError
 from ..function import Function
 from ..tensor import Tensor, as_arrays
+from .fused import is_float32
 from .parameters import number, whole_number
 from .reduction import add_up, floating
 from .registry import register
@@ -30,12 +31,21 @@ class Softmax(Function):
     @staticmethod
     def forward(x: Any, *, axis: int) -> Any:
         x = floating(x)
+        if _in_rows(x, axis):
+            return kernels.softmax(x)
         y = np.exp(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
         return y / add_up(y, axis, keepdims=True)
 
     @staticmethod
     def backward(g: Any, out: Any, axis: int) -> Any:
+        if _in_rows(g, axis):
+            return kernels.softmax_grad(g, out)
         return out * (g - ops.sum(g * out, axis=axis, keepdims=True))
+
+
+def _in_rows(x: Any, axis: int) -> bool:
+    """Tell whether the kernels can do it: for float32 that lies side by side."""
+    return is_float32(x) and axis in (-1, x.ndim - 1)
 
 
 def softmax(x: Any, /, *, axis: int = -1) -> Tensor:
@@ -60,12 +70,16 @@ class LogSoftmax(Function):
     @staticmethod
     def forward(x: Any, *, axis: int) -> Any:
         x = floating(x)
+        if _in_rows(x, axis):
+            return kernels.log_softmax(x)
         shifted = x - np.max(x, axis=axis, keepdims=True, initial=-np.inf)
         total = add_up(np.exp(shifted), axis, keepdims=True)  # at least 1, or 0 without elements
         return shifted - np.log(np.maximum(total, 1))
 
     @staticmethod
     def backward(g: Any, out: Any, axis: int) -> Any:
+        if _in_rows(g, axis):
+            return kernels.log_softmax_grad(g, out)
         return g - ops.exp(out) * ops.sum(g, axis=axis, keepdims=True)
 
 
@@ -91,25 +105,15 @@ class SparseSoftmaxCrossEntropy(Function):
 
     @staticmethod
     def forward(logits: Any, labels: Any) -> Any:
-        classes = logits.shape[-1]
         check_labels(labels, logits.shape)
-        losses, probabilities = kernels.softmax_cross_entropy(
-            logits.reshape(-1, classes), labels.reshape(-1).astype(np.int64, copy=False)
-        )
-        return losses.reshape(labels.shape), probabilities.reshape(logits.shape)
+        return kernels.softmax_cross_entropy(logits, labels)
 
     @staticmethod
     def backward(g: Any, logits: Any, labels: Any, probabilities: Any) -> Any:
         if isinstance(g, Tensor):  # to be differentiated again: the probabilities must be so too
             truth = _one_hot(labels, logits)
             return (softmax(logits) - truth) * ops.expand_dims(g, axis=-1), None
-        classes = logits.shape[-1]
-        dx = kernels.softmax_cross_entropy_grad(
-            np.ascontiguousarray(g).reshape(-1),
-            probabilities.reshape(-1, classes),
-            labels.reshape(-1).astype(np.int64, copy=False),
-        )
-        return dx.reshape(logits.shape), None
+        return kernels.softmax_cross_entropy_grad(g, probabilities, labels), None
 
 
 def _one_hot(labels: Any, logits: Any) -> Any:
@@ -150,10 +154,14 @@ class SoftmaxCrossEntropy(Function):
     def forward(logits: Any, targets: Any) -> Any:
         if logits.shape != targets.shape:
             raise ShapeError("expected targets of the logits' shape (one-hot or probabilities)")
+        if is_float32(logits) and is_float32(targets):
+            return kernels.target_cross_entropy(logits, targets)
         return -np.add.reduce(targets * LogSoftmax.forward(logits, axis=-1), axis=-1)
 
     @staticmethod
     def backward(g: Any, logits: Any, targets: Any, needs: tuple[bool, ...]) -> Any:
+        if is_float32(g) and not needs[1]:
+            return kernels.target_cross_entropy_grad(g, logits, targets), None
         g = ops.expand_dims(g, axis=-1)
         dx = g * (softmax(logits) * ops.sum(targets, axis=-1, keepdims=True) - targets)
         return dx, -g * log_softmax(logits) if needs[1] else None
@@ -243,10 +251,14 @@ class SigmoidCrossEntropy(Function):
                 "expected targets of the logits' shape; to compare (N, 1) with (N,), reshape one"
             )
         logits = floating(logits)
+        if is_float32(logits) and is_float32(targets):
+            return kernels.sigmoid_cross_entropy(logits, targets)
         return np.maximum(logits, 0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
 
     @staticmethod
     def backward(g: Any, logits: Any, targets: Any, needs: tuple[bool, ...]) -> Any:
+        if is_float32(g) and not needs[1]:
+            return kernels.sigmoid_cross_entropy_grad(g, logits, targets), None
         return g * (ops.sigmoid(logits) - targets), -g * logits if needs[1] else None
 
 

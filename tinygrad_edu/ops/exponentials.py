@@ -9,6 +9,7 @@ from .. import ops
 from ..function import Function
 from ..tensor import Tensor
 from .arithmetic import Binary
+from .fused import fused
 from .reduction import all_floating, floating
 from .registry import register
 
@@ -32,6 +33,7 @@ class Exp(Function):
     words = "The exponential; its slope is its own value."
 
     @staticmethod
+    @fused("exp")
     def forward(x: Any) -> Any:
         return np.exp(floating(x))
 
@@ -86,6 +88,7 @@ class Expm1(Function):
     words = "The exponential less one, exact also for tiny x, where e^x rounds to 1."
 
     @staticmethod
+    @fused("expm1")
     def forward(x: Any) -> Any:
         return np.expm1(floating(x))
 

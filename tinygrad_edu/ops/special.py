@@ -15,6 +15,7 @@ from ..errors import ArgumentError
 from ..function import Function
 from ..tensor import Tensor
 from .arithmetic import Binary
+from .fused import fused
 from .parameters import whole_number
 from .reduction import floating
 from .registry import register
@@ -30,6 +31,7 @@ class Erf(Function):
     words = "The error function: the area under a bell curve between -x and x; its slope is the curve."
 
     @staticmethod
+    @fused("erf")
     def forward(x: Any) -> Any:
         from scipy import special
 

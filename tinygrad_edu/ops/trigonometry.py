@@ -8,6 +8,7 @@ from .. import ops
 from ..function import Function
 from ..tensor import Tensor
 from .arithmetic import Binary
+from .fused import fused
 from .reduction import all_floating, floating
 from .registry import register
 
@@ -286,10 +287,12 @@ class Tanh(Function):
     words = "Squashes to between -1 and 1; flat, so without gradient, where it is saturated."
 
     @staticmethod
+    @fused("tanh")
     def forward(x: Any) -> Any:
         return np.tanh(floating(x))
 
     @staticmethod
+    @fused("tanh_grad")
     def backward(g: Any, out: Any) -> Any:
         return g * (1 - out * out)
 
