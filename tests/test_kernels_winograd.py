@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_cases import unhurried
 
+from tinygrad_edu import kernels
 from tinygrad_edu.kernels import _winograd, reference
 from tinygrad_edu.kernels import _winograd_transforms as transforms
 
@@ -175,4 +176,47 @@ def test_the_same_bits_on_every_run():
     ],
 )
 def test_suits_large_images_of_many_channels(x_shape, w_shape, padding, suited):
-    assert _winograd.suits(x_shape, w_shape, padding) is suited
+    rule = (1, 1), padding, (1, 1)
+    assert _winograd.suits(np.dtype(np.float32), x_shape, w_shape, *rule, 1) is suited
+    assert not _winograd.suits(np.dtype(np.float64), x_shape, w_shape, *rule, 1)
+    assert not _winograd.suits(np.dtype(np.float32), x_shape, w_shape, *rule, 2)
+    assert not _winograd.suits(np.dtype(np.float32), x_shape, w_shape, (1, 1), padding, (1, 2), 1)
+    assert not _winograd.suits(np.dtype(np.float32), x_shape, w_shape, (2, 1), padding, (1, 1), 1)
+
+
+@pytest.mark.parametrize("value", [1, np.nan, np.inf, 1e38])
+@pytest.mark.parametrize("spoilt", ["x", "w", "g", "bias"])
+def test_kernels_take_this_way_and_mend_what_is_not_finite(spoilt, value):
+    """Through the front door: where a value spoils tiles, the results are those of the direct sum."""
+    rng = np.random.default_rng(0)
+    of = {
+        "x": rng.standard_normal((2, 16, 17, 16), np.float32),
+        "w": rng.standard_normal((3, 3, 16, 32), np.float32),
+        "g": rng.standard_normal((2, 17, 16, 32), np.float32),
+        "bias": rng.standard_normal(32, np.float32),
+    }
+    of[spoilt].reshape(-1)[17] = value
+    x, w, g, bias = of.values()
+    rule = (1, 1), ((1, 2), (1, 0))
+    assert _winograd.suits(x.dtype, x.shape, w.shape, *rule, (1, 1), 1)
+    with np.errstate(all="ignore"):
+        pairs = (
+            (kernels.conv2d(x, w, *rule), reference.conv2d(x, w, *rule)),
+            (
+                kernels.conv2d(x, w, *rule, bias=bias, relu=True),
+                reference.conv2d(x, w, *rule, bias=bias, relu=True),
+            ),
+            (
+                kernels.conv2d_input_grad(g, w, x.shape, *rule),
+                reference.conv2d_input_grad(g, w, x.shape, *rule),
+            ),
+            (
+                kernels.conv2d_weight_grad(x, g, w.shape, *rule),
+                reference.conv2d_weight_grad(x, g, w.shape, *rule),
+            ),
+        )
+        for got, want in pairs:
+            if value == 1:
+                np.testing.assert_allclose(got, want, rtol=1e-5, atol=2e-4)
+            else:
+                np.testing.assert_allclose(got, want, rtol=1e-4, atol=2e-3)

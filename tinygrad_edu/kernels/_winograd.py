@@ -25,10 +25,12 @@ Barabasz et al., Error Analysis and Improving the Accuracy of Winograd Convoluti
 # mypy: disable-error-code="call-arg, var-annotated"
 # (Intrinsics are called without the typing context that they are defined with.)
 
+from typing import Any
+
 import numpy as np
 from numba import prange
 
-from tinygrad_edu.kernels._arrays import Array, Padding
+from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._jit import jit, run
 from tinygrad_edu.kernels._simd import LANES, ROWS, VECTORS, address, tile
 from tinygrad_edu.kernels._winograd_transforms import (
@@ -52,22 +54,26 @@ _GRAD_BLOCK = 128  # tiles whose products are summed up in registers
 _VECTOR = 16  # channels and filters come in multiples of this: whole vectors of any machine
 
 
-def suits(x_shape: tuple[int, ...], w_shape: tuple[int, ...], padding: Padding) -> bool:
-    """Whether this way is the fastest for such float32 images, without strides, dilation and groups.
+def suits(
+    dtype: np.dtype[Any], x_shape: tuple[int, ...], w_shape: tuple[int, ...],
+    strides: Pair, padding: Padding, dilation: Pair, groups: int,
+) -> bool:  # fmt: skip
+    """Whether such a convolution, or one of its gradients, can be computed in this way and is the faster so.
 
-    >>> suits((10, 64, 64, 32), (3, 3, 32, 64), ((1, 1), (1, 1)))
+    >>> float32, same = np.dtype(np.float32), ((1, 1), (1, 1))
+    >>> suits(float32, (10, 64, 64, 32), (3, 3, 32, 64), (1, 1), same, (1, 1), 1)
     True
-    >>> suits((10, 64, 64, 3), (3, 3, 3, 64), ((1, 1), (1, 1)))
+    >>> suits(float32, (10, 64, 64, 3), (3, 3, 3, 64), (1, 1), same, (1, 1), 1)
     False
     """
-    if w_shape[:2] != (TAPS, TAPS) or w_shape[2] % _VECTOR or w_shape[3] % _VECTOR:
+    if dtype != np.float32 or w_shape[:2] != (TAPS, TAPS) or not strides == dilation == (1, 1) or groups != 1:
+        return False
+    channels, filters = w_shape[2:]
+    if not channels or not filters or channels % _VECTOR or filters % _VECTOR:
         return False
     height, width = (size + sum(pad) - 2 for size, pad in zip(x_shape[1:3], padding, strict=True))
-    if height < 1 or width < 1 or not w_shape[2] * w_shape[3]:
-        return False
-    tiles = x_shape[0] * -(-height // RESULTS) * -(-width // RESULTS)
-    results = x_shape[0] * height * width
-    return tiles >= _BLOCK and 2 * results >= tiles * RESULTS * RESULTS
+    down, across = -(-height // RESULTS), -(-width // RESULTS)
+    return x_shape[0] * down * across >= _BLOCK and 2 * height * width >= down * across * RESULTS**2
 
 
 def conv2d(
@@ -96,10 +102,12 @@ def conv2d(
     return _convolve(x, w, False, padding, out, bias, relu)
 
 
-def conv2d_input_grad(g: Array, w: Array, padding: Padding, out: Array) -> bool:
+def conv2d_input_grad(
+    g: Array, w: Array, padding: Padding, out: Array, bias: Array | None = None, relu: bool = False
+) -> bool:
     """Fill out, like x, with the gradient of :func:`conv2d` with respect to x; returns the like."""
     (top, bottom), (left, right) = padding
-    return _convolve(g, w, True, ((2 - top, 2 - bottom), (2 - left, 2 - right)), out, None, False)
+    return _convolve(g, w, True, ((2 - top, 2 - bottom), (2 - left, 2 - right)), out, bias, relu)
 
 
 def conv2d_weight_grad(x: Array, g: Array, padding: Padding, out: Array) -> bool:

@@ -3,6 +3,8 @@
 Four ways to compute the same thing, and here is chosen between them:
 
 - :mod:`tinygrad_edu.kernels._direct`, for float32: the micro-kernel reads the windows in place;
+- :mod:`tinygrad_edu.kernels._winograd`, for float32 images of many channels: 3 x 3 taps by a quarter of the
+  multiplications. Where its results aren't finite, _direct says which of them;
 - :mod:`tinygrad_edu.kernels._columns`, for float64: the windows copied into a matrix, and BLAS;
 - :mod:`tinygrad_edu.kernels._depthwise`, where each filter sees one channel alone.
 """
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.errors import ShapeError
-from tinygrad_edu.kernels import _columns, _depthwise, _direct, _direct_weights
+from tinygrad_edu.kernels import _columns, _depthwise, _direct, _direct_weights, _winograd
 from tinygrad_edu.kernels._arrays import (
     Array,
     Padding,
@@ -117,6 +119,10 @@ def conv2d(
     bias = _bias("conv2d", bias, f, x.dtype)
     positions = spatial_shape(x.shape, spread((kh, kw), dilation), strides, padding)
     result = output(out, (len(x), *positions, f), x.dtype)
+    if _winograd.suits(x.dtype, x.shape, w.shape, strides, padding, dilation, groups) and _winograd.conv2d(
+        x, w, padding, result, bias, relu
+    ):
+        return deliver(result, out)
     if result.size:
         rule = strides, padding, dilation, groups, result
         way = _way(x, w.shape, groups)
@@ -182,8 +188,12 @@ def conv2d_input_grad(
         raise ShapeError(f"conv2d_input_grad: g {g.shape} doesn't fit x {x_shape} and w {w.shape}")
     bias = _bias("conv2d_input_grad", bias, x_shape[3], g.dtype)
     result = output(out, x_shape, g.dtype)
+    w = ready(w, g.dtype)
+    if _winograd.suits(
+        g.dtype, x_shape, w.shape, strides, padding, dilation, groups
+    ) and _winograd.conv2d_input_grad(g, w, padding, result, bias, relu):
+        return deliver(result, out)
     if result.size:
-        w = ready(w, g.dtype)
         rule = strides, padding, dilation, groups, result
         way = _way(g, w.shape, groups)
         if way is not _direct:
@@ -246,6 +256,10 @@ def conv2d_weight_grad(
     result = output(out, w_shape, x.dtype)
     if not result.size or not g.size:
         result[...] = 0
+        return deliver(result, out)
+    if _winograd.suits(
+        x.dtype, x.shape, w_shape, strides, padding, dilation, groups
+    ) and _winograd.conv2d_weight_grad(x, g, padding, result):
         return deliver(result, out)
     way = _way(x, w_shape, groups)
     (_direct_weights if way is _direct else way).conv2d_weight_grad(
