@@ -107,6 +107,8 @@ LARGER = {
     "bands and strides": ((2, 99, 70, 3), (5, 4, 3, 6), (2, 3), ((1, 2), (2, 0)), *PLAIN),
     "rows wider than a plane": ((1, 9, 1500, 2), (3, 3, 2, 3), (1, 1), ((0, 1), (1, 0)), *PLAIN),
     "stride beyond the kernel": ((9, 41, 40, 4), (2, 1, 4, 4), (3, 4), NO_PADDING, *PLAIN),
+    "few filters": ((4, 40, 37, 21), (3, 3, 21, 2), (1, 1), ((1, 1), (2, 0)), *PLAIN),
+    "few channels": ((4, 40, 37, 1), (5, 3, 1, 13), (2, 3), ((1, 1), (2, 0)), *PLAIN),
     "pointwise": ((20, 16, 16, 20), (1, 1, 20, 9), (1, 1), NO_PADDING, *PLAIN),
     "one output": ((20, 7, 7, 20), (7, 7, 20, 11), (1, 1), NO_PADDING, *PLAIN),
     "dilated, in batches": ((20, 40, 40, 8), (3, 3, 8, 5), (1, 1), ((2, 2), (2, 2)), (2, 2), 1),

@@ -23,44 +23,16 @@ on every run. Everything is float32 and contiguous. Direct convolution in this f
 # mypy: disable-error-code="call-arg, var-annotated"
 # (Intrinsics are called without the typing context that they are defined with.)
 
-from functools import lru_cache
-from typing import NamedTuple
-
 import numpy as np
 from numba import prange
 
+from tinygrad_edu.kernels import _few
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._jit import jit, run
-from tinygrad_edu.kernels._simd import LANES, ROWS, VECTORS, address, tile
+from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, Plan, phases, plan
+from tinygrad_edu.kernels._simd import ROWS, address, tile
 
-__all__ = ["WIDTH", "Axis", "Plan", "conv2d", "conv2d_input_grad", "copy_rows", "plan", "seen"]
-
-WIDTH = LANES * VECTORS  # filters in a panel
-_OWN = 2**16  # numbers in the rows that a task reads, about: a quarter of a second cache
-_TASKS = 8  # at least so many where there are as many rows, to keep several cores busy
-_QUICK = 16  # multiplications of the micro-kernel in the time that run() expects of one
-
-
-class Axis(NamedTuple):
-    """What sums see along one axis of the image, and where along it they are stored."""
-
-    taps: int  # how many rows (columns) of the filters
-    tap: int  # the one that sees the image first, and how many further in the filters the next is
-    tap_step: int
-    apart: int  # pixels from what one tap sees to what the next sees
-    step: int  # pixels from one window to the next
-    before: int  # how far the first window begins outside the image
-    sums: int  # how many
-    first: int  # the output that is the first sum, and how many outputs further the next is
-    out_step: int
-
-
-class Plan(NamedTuple):
-    """How the work is cut."""
-
-    groups: int
-    band: int  # rows of sums a task
-    width: int  # pixels across a task's own copy of the rows that it sees; 0: it reads the image itself
+__all__ = ["conv2d", "conv2d_input_grad", "copy_rows", "seen"]
 
 
 def conv2d(
@@ -80,7 +52,7 @@ def conv2d_input_grad(
     """Fill out; return False if w isn't finite, and out may hold NaN that should not be there."""
     finite = True
     down, across = (
-        _phases(w.shape[i], strides[i], dilation[i], padding[i][0], out.shape[1 + i]) for i in (0, 1)
+        phases(w.shape[i], strides[i], dilation[i], padding[i][0], out.shape[1 + i]) for i in (0, 1)
     )
     for y in down:
         for x in across:
@@ -92,24 +64,6 @@ def conv2d_input_grad(
     return finite
 
 
-@lru_cache(maxsize=256)
-def _phases(taps: int, stride: int, dilation: int, before: int, size: int) -> tuple[Axis, ...]:
-    """The convolutions of g that make the gradient of x, along one axis.
-
-    Pixel p sees tap t at g's number (p + before - t * dilation) / stride, where that is whole. So pixels a
-    stride apart see the same taps, the last one first.
-    """
-    phases = []
-    for first in range(min(stride, size)):
-        seen = [t for t in reversed(range(taps)) if (first + before - t * dilation) % stride == 0]
-        tap = seen[0] if seen else 0
-        tap_step = seen[1] - tap if len(seen) > 1 else 1
-        starts, apart = (first + before - tap * dilation) // stride, -tap_step * dilation // stride
-        count = -(-(size - first) // stride)
-        phases.append(Axis(len(seen), tap, tap_step, apart, 1, -starts, count, first, stride))
-    return tuple(phases)
-
-
 def _sum(
     x: Array, w: Array, transposed: bool, groups: int, down: Axis, across: Axis, out: Array,
     bias: Array | None, relu: bool,
@@ -118,6 +72,11 @@ def _sum(
 
     Return whether all weights are finite; looked into only if transposed.
     """
+    if groups == 1 and _few.suits(down, across, x.shape[3], out.shape[3]) and np.isfinite(w).all():
+        rows, columns = (a.tap + np.arange(a.taps) * a.tap_step for a in (down, across))
+        weights = w[rows[:, None], columns].transpose((3, 0, 1, 2) if transposed else (2, 0, 1, 3))
+        _few.correlate(x, weights, bias, relu, out, down, across)
+        return True
     n, height, width, channels = x.shape
     p = plan(n, height, width, channels, groups, down, across)
     per_group = -(-(out.shape[3] // groups) // WIDTH)
@@ -129,26 +88,8 @@ def _sum(
     if bias is not None:
         padded_bias[:, : out.shape[3] // groups] = bias.reshape(groups, -1)
     arguments = (x.reshape(n, height, -1), channels, panels, padded_bias, int(relu), out, down, across, p)
-    run(_correlate, _correlate_parallel, arguments, n * down.sums * across.sums * panels.size // _QUICK)
+    run(_correlate, _correlate_parallel, arguments, n * down.sums * across.sums * panels.size // QUICK)
     return not np.isnan(check).any()
-
-
-@lru_cache(maxsize=256)
-def plan(n: int, height: int, width: int, channels: int, groups: int, down: Axis, across: Axis) -> Plan:
-    inside = True
-    for axis, size in ((down, height), (across, width)):
-        last = (axis.sums - 1) * axis.step + (axis.taps - 1) * axis.apart - axis.before
-        inside &= axis.before <= 0 and last < size
-    own = 0 if inside else (across.sums - 1) * across.step + (across.taps - 1) * across.apart + 1
-    band = _task_rows(n, down, (own or width) * channels)
-    return Plan(groups, band, own)
-
-
-def _task_rows(images: int, down: Axis, row_size: int) -> int:
-    """How many rows of sums make a task."""
-    fitting = (_OWN // row_size - (down.taps - 1) * down.apart - 1) // down.step + 1
-    sharing = max(4, -(-down.sums // -(-_TASKS // images)))  # bands overlap, so none thinner than 4 rows
-    return max(1, min(fitting, sharing, down.sums))
 
 
 # --- Filters into panels ---------------------------------------------------------------------------------

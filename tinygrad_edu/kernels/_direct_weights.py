@@ -17,16 +17,17 @@ has the same bits on every run. Everything is float32 and contiguous.
 import numpy as np
 from numba import prange
 
+from tinygrad_edu.kernels import _few
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
-from tinygrad_edu.kernels._direct import WIDTH, Axis, Plan, copy_rows, plan, seen
+from tinygrad_edu.kernels._direct import copy_rows, seen
 from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, Plan, plan
 from tinygrad_edu.kernels._simd import ROWS, address, tile
 
 __all__ = ["conv2d_weight_grad"]
 
 _TASKS = 16  # at least so many where there are as many bands, to keep several cores busy
 _PIXELS = 128  # that a tile sees at once, about: a panel of g for as many takes up half the first cache
-_QUICK = 16  # as in _direct
 
 
 def conv2d_weight_grad(
@@ -36,12 +37,23 @@ def conv2d_weight_grad(
     down, across = (
         Axis(out.shape[i], 0, 1, dilation[i], strides[i], padding[i][0], g.shape[1 + i], 0, 1) for i in (0, 1)
     )
+    if groups == 1 and _few.suits_weights(*out.shape[:3], out.shape[3], channels, out.shape[3]):
+        out[...] = _few.weight_grad(g, x, down, across).transpose(1, 2, 3, 0)
+        return
+    if groups == 1 and _few.suits_weights(*out.shape[:3], channels, out.shape[3], out.shape[3]):
+        # Pixel p of x meets the gradient of output p + padding - tap, where there is one.
+        touching = all(max(both) < k for both, k in zip(padding, out.shape, strict=False))
+        if strides == dilation == (1, 1) and touching:
+            backwards = (a._replace(apart=-1, before=-a.before) for a in (down, across))
+            out[...] = _few.weight_grad(x, g, *backwards).transpose(1, 2, 0, 3)
+            if np.isfinite(out).all():  # otherwise what a tap doesn't see may have got into it
+                return
     p = plan(n, height, width, channels, groups, down, across)
     panels = groups * -(-(out.shape[3] // groups) // WIDTH)
     chunks = min(n * -(-down.sums // p.band), -(-_TASKS // panels))
     grads = np.empty((chunks, *out.shape), np.float32) if chunks > 1 else out[None]
     arguments = (x.reshape(n, height, -1), channels, g, grads, panels, down, across, p)
-    run(_sum, _sum_parallel, arguments, g.size // g.shape[3] * out.size // _QUICK)
+    run(_sum, _sum_parallel, arguments, g.size // g.shape[3] * out.size // QUICK)
     if chunks > 1:
         np.add.reduce(grads, axis=0, out=out)
 

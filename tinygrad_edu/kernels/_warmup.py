@@ -33,10 +33,13 @@ def _convolutions(dtype: Any) -> None:
             y = kernels.conv2d(x, w, *rule)
             kernels.conv2d_input_grad(y, w, x.shape, *rule)
             kernels.conv2d_weight_grad(x, y, w.shape, *rule)
-    x, w = np.ones((2, 16, 16, 16), dtype), np.ones((3, 3, 16, 16), dtype)  # large enough for _winograd
-    y = kernels.conv2d(x, w, _STEP, _ONE)
-    kernels.conv2d_input_grad(y, w, x.shape, _STEP, _ONE)
-    kernels.conv2d_weight_grad(x, y, w.shape, _STEP, _ONE)
+    for x, w in (
+        (_images(dtype, 8), np.ones((2, 2, 8, 1), dtype)),  # for _few
+        (np.ones((2, 16, 16, 16), dtype), np.ones((3, 3, 16, 16), dtype)),  # large enough for _winograd
+    ):
+        y = kernels.conv2d(x, w, _STEP, _ONE)
+        kernels.conv2d_input_grad(y, w, x.shape, _STEP, _ONE)
+        kernels.conv2d_weight_grad(x, y, w.shape, _STEP, _ONE)
 
 
 def _products(dtype: Any) -> None:

@@ -1,8 +1,9 @@
 """Convolution over images: forward, and the gradients of its input and its weights.
 
-Four ways to compute the same thing, and here is chosen between them:
+Several ways to compute the same thing, and here is chosen between them:
 
-- :mod:`tinygrad_edu.kernels._direct`, for float32: the micro-kernel reads the windows in place;
+- :mod:`tinygrad_edu.kernels._direct`, for float32: the micro-kernel reads the windows in place; with few
+  filters or channels it hands over to :mod:`tinygrad_edu.kernels._few`;
 - :mod:`tinygrad_edu.kernels._winograd`, for float32 images of many channels: 3 x 3 taps by a quarter of the
   multiplications. Where its results aren't finite, _direct says which of them;
 - :mod:`tinygrad_edu.kernels._columns`, for float64: the windows copied into a matrix, and BLAS;
