@@ -33,11 +33,13 @@ NO_TENSORS = {
         "can_cast",
         "default_generator",
         "finfo",
+        "get_num_threads",
         "iinfo",
         "is_grad_enabled",
         "isdtype",
         "result_type",
         "seed",
+        "set_num_threads",
     )
 }
 PUBLIC = functions(te) | functions(linalg) | functions(testing)

@@ -109,6 +109,10 @@ def get_num_threads() -> int:
     """Return how many threads kernels may use; see :func:`set_num_threads`.
 
     Raises ArgumentError if ``TINYGRAD_EDU_NUM_THREADS`` isn't a number of threads that there can be.
+
+    >>> import tinygrad_edu as te
+    >>> te.get_num_threads() >= 1
+    True
     """
     global _count
     if _count is None:
