@@ -12,6 +12,7 @@ from .. import kernels, ops
 from ..errors import ArgumentError, ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor
+from .activations import ReLU
 from .parameters import whole_number
 from .reduction import normalize_axes, normalize_axis
 from .registry import register
@@ -110,9 +111,8 @@ class Linear(Function):
 
     @staticmethod
     def backward(g: Any, x: Any, w: Any, out: Any, needs: tuple[bool, ...], activation: str | None) -> Any:
-        if activation == "relu":  # the mask is a constant, also where the rule is differentiated
-            values = out.data if isinstance(out, Tensor) else out
-            g = ops.where(values > 0, g, 0.0)
+        if activation == "relu":
+            g = ReLU.backward(g, out)
         inputs, outputs = w.shape
         n = math.prod(x.shape[:-1])  # not -1, which NumPy can't work out for 0 inputs or outputs
         rows = ops.reshape(g, (n, outputs)) if len(g.shape) != 2 else g
