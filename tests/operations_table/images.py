@@ -10,6 +10,7 @@ from hypothesis.strategies import SearchStrategy
 import tinygrad_edu as te
 from operations_table.row import Array, Case, Row, bilinear, of_sizes
 from tinygrad_edu.kernels import reference
+from tinygrad_edu.kernels.resize import Blend
 from tinygrad_edu.ops.windows import output_size, resolve_padding
 from tinygrad_edu.testing import arrays
 
@@ -173,6 +174,19 @@ def resize_cases(draw: Any, least: int, most: int, largest: int = 5) -> Case:
     x = draw(arrays((draw(st.integers(least, 2)), draw(side), draw(side), draw(st.integers(least, 2)))))
     interpolation = draw(st.sampled_from(["nearest", "bilinear"]))
     return Case((x,), {"size": (draw(new), draw(new)), "interpolation": interpolation})
+
+
+@st.composite
+def resample_cases(draw: Any, least: int, most: int) -> Case:
+    def blend(size: int) -> Blend:
+        counts = draw(st.lists(st.integers(0, 3), min_size=1, max_size=5))
+        sources = draw(st.lists(st.integers(0, size - 1), min_size=sum(counts), max_size=sum(counts)))
+        weights = draw(arrays((len(sources),), low=0.5, high=2))
+        return Blend(size, np.cumsum([0, *counts]), np.array(sources, np.int64), weights)
+
+    side = st.integers(1, most)
+    x = draw(arrays((draw(st.integers(least, 2)), draw(side), draw(side), draw(st.integers(least, 2)))))
+    return Case((x,), {"down": blend(x.shape[1]), "across": blend(x.shape[2])})
 
 
 # --- References ------------------------------------------------------------------------------------------
@@ -369,6 +383,7 @@ ROWS: dict[str, Row] = {
         whole_cases(1), over(np.max, 1), kinks=TIES, function=te.global_max_pool1d, numpy=over(np.max, 1)
     ),
     "global_avg_pool1d": composed(te.global_avg_pool1d, whole_cases(1), over(np.mean, 1)),
+    "resample2d": bilinear(resample_cases, reference.resample2d),
     "resize2d": composed(te.resize2d, resize_cases, resize_value),
     "upsample2d": composed(te.upsample2d, lambda a, b: resize_cases(a, b, largest=2), upsample_value),
 }

@@ -53,8 +53,10 @@ if TYPE_CHECKING:
         max_pool2d_gather,
         max_pool2d_scatter,
     )
+    from tinygrad_edu.kernels.resize import resample2d
     from tinygrad_edu.kernels.rowwise import log_softmax, log_softmax_grad, softmax, softmax_grad
     from tinygrad_edu.kernels.select import where
+    from tinygrad_edu.kernels.sums import sum_rows
 
 __all__ = [
     "adam",
@@ -79,6 +81,7 @@ __all__ = [
     "normalize_grad",
     "relu",
     "relu_grad",
+    "resample2d",
     "set_compile_announcer",
     "sgd",
     "sigmoid",
@@ -94,6 +97,7 @@ __all__ = [
     "softmax_grad",
     "softplus",
     "softplus_grad",
+    "sum_rows",
     "tanh",
     "tanh_grad",
     "target_cross_entropy",
@@ -135,8 +139,10 @@ _HOMES = {
     ),
     "optim": ("adam", "sgd"),
     "pool": ("avg_pool2d", "avg_pool2d_scatter", "max_pool2d", "max_pool2d_gather", "max_pool2d_scatter"),
+    "resize": ("resample2d",),
     "select": ("where",),
     "rowwise": ("log_softmax", "log_softmax_grad", "softmax", "softmax_grad"),
+    "sums": ("sum_rows",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -25,7 +25,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin
 
-__all__ = ["fma", "is_nan", "load", "load_as", "select", "spread", "store", "total"]
+__all__ = ["fma", "is_nan", "load", "load_as", "load_double", "select", "spread", "store", "total"]
 
 intrinsic: Any = numba_intrinsic  # its annotations count the typing context among the caller's arguments
 _BYTES = 64
@@ -112,6 +112,19 @@ def load(typingctx, array, at, n):
 
     def generate(context, builder, signature, args):
         return _load(context, builder, signature.args[0], *args, lanes.count)
+
+    return lanes(array, types.intp, types.intp), generate
+
+
+@intrinsic
+def load_double(typingctx, array, at, n):
+    """Return the vector of float64 at a place in an array of floats, the first n of eight and zeros."""
+    lanes = _lanes(types.float64)
+
+    def generate(context, builder, signature, args):
+        loaded = _load(context, builder, signature.args[0], *args, lanes.count)
+        narrow = array.dtype.bitwidth < 64
+        return builder.fpext(loaded, context.get_value_type(lanes)) if narrow else loaded
 
     return lanes(array, types.intp, types.intp), generate
 

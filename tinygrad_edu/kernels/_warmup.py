@@ -13,6 +13,7 @@ import numpy as np
 from tinygrad_edu import kernels
 from tinygrad_edu.kernels import _jit
 from tinygrad_edu.kernels._threads import both_forms
+from tinygrad_edu.kernels.resize import Blend
 
 __all__ = ["warmup"]
 
@@ -58,8 +59,14 @@ def _pooling(dtype: Any) -> None:
     kernels.avg_pool2d_scatter(y, x.shape, (2, 2), _STEP, _NONE)
 
 
-def _normalization(dtype: Any) -> None:
+def _resampling(dtype: Any) -> None:
+    blend = Blend(6, np.array([0, 1]), np.array([0]), np.ones(1))
+    kernels.resample2d(_images(dtype), blend, blend)
+
+
+def _sums(dtype: Any) -> None:
     x, one = np.ones((3, 2), dtype), np.ones(1, dtype)
+    kernels.sum_rows(x)
     for axes in ((0,), (1,)):
         _, mean, variance = kernels.normalize(x, one, one, axes, 1.0)
         kernels.normalize_grad(x, mean, variance, x, one, one, mean, variance, axes, 1.0)
@@ -100,8 +107,9 @@ _CALLS: tuple[Callable[[Any], None], ...] = (
     _convolutions,
     _products,
     _pooling,
-    _normalization,
     _functions,
+    _resampling,
+    _sums,
     _losses,
     _optimizers,
 )

@@ -1,14 +1,16 @@
 """The inner loops of pooling; :mod:`tinygrad_edu.kernels.pool` has the ideas.
 
-Each works on image n of a batch. The innermost loop runs over the channels, which are neighbours in memory,
-and chooses between two values instead of branching, so that it can be done for many channels at once.
+Each works on image n of a batch. Channels are neighbours in memory, and a vector of them is worked on at
+once: what is known so far of a window stays in a register while its cells go by, and instead of branching
+the loops choose between two values. Where no two windows overlap, a gradient is stored without
+looking at what lies there.
 """
 
-import numpy as np
 from numba import prange
 
 from tinygrad_edu.kernels._arrays import Array
 from tinygrad_edu.kernels._jit import jit
+from tinygrad_edu.kernels._lanes import is_nan, load, load_as, select, spread, store
 
 __all__ = [
     "Window",
@@ -33,43 +35,65 @@ Window = tuple[int, int, int, int, int, int]  # kh, kw, sh, sw, top, left
 def _max_image(n: int, x: Array, window: Window, out: Array, indices: Array) -> None:
     kh, kw, sh, sw, top, left = window
     _, height, width, channels = x.shape
+    number = x.dtype.type
     for oy in range(out.shape[1]):
         y = oy * sh - top
+        first_ky, last_ky = max(0, -y), min(kh, height - y)
         for ox in range(out.shape[2]):
             xx = ox * sw - left
-            fresh = True
-            for ky in range(max(0, -y), min(kh, height - y)):
-                for kx in range(max(0, -xx), min(kw, width - xx)):
-                    place = ky * kw + kx
-                    if fresh:
-                        fresh = False
-                        for c in range(channels):
-                            out[n, oy, ox, c] = x[n, y + ky, xx + kx, c]
-                            indices[n, oy, ox, c] = place
-                    else:
-                        for c in range(channels):
-                            value, best = x[n, y + ky, xx + kx, c], out[n, oy, ox, c]
-                            wins = (value > best) | (np.isnan(value) & (best == best))
-                            out[n, oy, ox, c] = value if wins else best
-                            indices[n, oy, ox, c] = place if wins else indices[n, oy, ox, c]
+            first_kx, last_kx = max(0, -xx), min(kw, width - xx)
+            corner, to = ((n * height + y) * width + xx) * channels, _pixel(n, oy, ox, out)
+            for c in range(0, channels, 64 // x.itemsize):
+                lanes = channels - c
+                best = load(x, corner + (first_ky * width + first_kx) * channels + c, lanes)
+                place = spread(number(first_ky * kw + first_kx))
+                for ky in range(first_ky, last_ky):
+                    for kx in range(first_kx, last_kx):
+                        value = load(x, corner + (ky * width + kx) * channels + c, lanes)
+                        wins = (value > best) | (is_nan(value) & (best == best))
+                        best = select(wins, value, best)
+                        place = select(wins, spread(number(ky * kw + kx)), place)
+                store(out, to + c, best, lanes)
+                store(indices, to + c, place, lanes)
+
+
+@jit
+def _pixel(n: int, y: int, x: int, images: Array) -> int:
+    """Where the channels of a pixel begin."""
+    _, height, width, channels = images.shape
+    place: int = ((n * height + y) * width + x) * channels
+    return place
+
+
+@jit
+def _alone(g: Array, window: Window, out: Array) -> bool:
+    """Tell whether each pixel of the images out lies in one window, and one only."""
+    kh, kw, sh, sw, top, left = window
+    tiles = kh == sh and kw == sw
+    return tiles and g.shape[1] * sh - top >= out.shape[1] and g.shape[2] * sw - left >= out.shape[2]
 
 
 @jit
 def _scatter_image(n: int, g: Array, indices: Array, window: Window, out: Array) -> None:
     kh, kw, sh, sw, top, left = window
     _, height, width, channels = out.shape
-    nothing = out.dtype.type(0)  # a plain 0 would turn the sum into float64
-    out[n] = 0
+    alone, zero = _alone(g, window, out), spread(out.dtype.type(0))
+    if not alone:
+        out[n] = 0
     for oy in range(g.shape[1]):
         y = oy * sh - top
         for ox in range(g.shape[2]):
             xx = ox * sw - left
-            for ky in range(max(0, -y), min(kh, height - y)):
-                for kx in range(max(0, -xx), min(kw, width - xx)):
-                    place = indices.dtype.type(ky * kw + kx)
-                    for c in range(channels):
-                        share = g[n, oy, ox, c] if indices[n, oy, ox, c] == place else nothing
-                        out[n, y + ky, xx + kx, c] += share
+            corner, seen = ((n * height + y) * width + xx) * channels, _pixel(n, oy, ox, g)
+            for c in range(0, channels, 64 // out.itemsize):
+                lanes = channels - c
+                grad = load(g, seen + c, lanes)
+                winner = load_as(grad, indices, seen + c, lanes)
+                for ky in range(max(0, -y), min(kh, height - y)):
+                    for kx in range(max(0, -xx), min(kw, width - xx)):
+                        to = corner + (ky * width + kx) * channels + c
+                        share = select(winner == spread(out.dtype.type(ky * kw + kx)), grad, zero)
+                        store(out, to, share if alone else share + load(out, to, lanes), lanes)
 
 
 @jit
@@ -97,31 +121,34 @@ def _mean_image(n: int, x: Array, window: Window, out: Array) -> None:
         first_y, last_y = max(0, oy * sh - top), min(height, oy * sh - top + kh)
         for ox in range(out.shape[2]):
             first_x, last_x = max(0, ox * sw - left), min(width, ox * sw - left + kw)
-            count = x.dtype.type((last_y - first_y) * (last_x - first_x))
-            for c in range(channels):
-                out[n, oy, ox, c] = 0
-            for y in range(first_y, last_y):
-                for xx in range(first_x, last_x):
-                    for c in range(channels):
-                        out[n, oy, ox, c] += x[n, y, xx, c]
-            for c in range(channels):
-                out[n, oy, ox, c] /= count
+            count, to = spread(x.dtype.type((last_y - first_y) * (last_x - first_x))), _pixel(n, oy, ox, out)
+            for c in range(0, channels, 64 // x.itemsize):
+                total = spread(x.dtype.type(0))
+                for y in range(first_y, last_y):
+                    for xx in range(first_x, last_x):
+                        total += load(x, _pixel(n, y, xx, x) + c, channels - c)
+                store(out, to + c, total / count, channels - c)
 
 
 @jit
 def _share_image(n: int, g: Array, window: Window, out: Array) -> None:
     kh, kw, sh, sw, top, left = window
     _, height, width, channels = out.shape
-    out[n] = 0
+    alone = _alone(g, window, out)
+    if not alone:
+        out[n] = 0
     for oy in range(g.shape[1]):
         first_y, last_y = max(0, oy * sh - top), min(height, oy * sh - top + kh)
         for ox in range(g.shape[2]):
             first_x, last_x = max(0, ox * sw - left), min(width, ox * sw - left + kw)
-            count = g.dtype.type((last_y - first_y) * (last_x - first_x))
-            for y in range(first_y, last_y):
-                for xx in range(first_x, last_x):
-                    for c in range(channels):
-                        out[n, y, xx, c] += g[n, oy, ox, c] / count
+            count, seen = spread(g.dtype.type((last_y - first_y) * (last_x - first_x))), _pixel(n, oy, ox, g)
+            for c in range(0, channels, 64 // g.itemsize):
+                lanes = channels - c
+                share = load(g, seen + c, lanes) / count
+                for y in range(first_y, last_y):
+                    for xx in range(first_x, last_x):
+                        to = _pixel(n, y, xx, out) + c
+                        store(out, to, share if alone else share + load(out, to, lanes), lanes)
 
 
 # --- All images, on one thread or several ----------------------------------------------------------------

@@ -14,12 +14,15 @@ window, and X the padded input.
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import special
 
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair, pad, padded_zeros, spread, unpad
+
+if TYPE_CHECKING:
+    from tinygrad_edu.kernels.resize import Blend
 
 __all__ = [
     "adam",
@@ -43,6 +46,7 @@ __all__ = [
     "normalize_grad",
     "relu",
     "relu_grad",
+    "resample2d",
     "sgd",
     "sigmoid",
     "sigmoid_cross_entropy",
@@ -56,6 +60,7 @@ __all__ = [
     "softmax_grad",
     "softplus",
     "softplus_grad",
+    "sum_rows",
     "tanh",
     "tanh_grad",
     "target_cross_entropy",
@@ -261,7 +266,22 @@ def avg_pool2d_scatter(
     return unpad(grad, padding)
 
 
-# --- Normalisation ---------------------------------------------------------------------------------------
+# --- Resampling ------------------------------------------------------------------------------------------
+
+
+def resample2d(x: Array, down: "Blend", across: "Blend") -> Array:
+    """Each new row a weighted sum of old rows, and then each new column one of columns."""
+    for axis, blend in ((1, down), (2, across)):
+        rows = np.moveaxis(x, axis, 0)
+        new = np.zeros((len(blend.starts) - 1, *rows.shape[1:]), x.dtype)
+        for i in range(len(new)):
+            for k in range(blend.starts[i], blend.starts[i + 1]):
+                new[i] += rows[blend.sources[k]] * x.dtype.type(blend.weights[k])
+        x = np.moveaxis(new, 0, axis)
+    return x
+
+
+# --- Normalisation, and sums --------------------------------------------------------------------------------
 
 
 def normalize(
@@ -407,6 +427,11 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
 def sigmoid_cross_entropy_grad(g: Array, logits: Array, targets: Array) -> Array:
     """What was predicted minus what was true."""
     return np.asarray(g * (sigmoid(logits) - targets))
+
+
+def sum_rows(x: Array) -> Array:
+    """The sum over the rows, in float64."""
+    return np.asarray(np.add.reduce(x, axis=0, dtype=np.float64), x.dtype)
 
 
 # --- Softmax and its loss --------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
+from .. import kernels, ops
 from ..errors import ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor
@@ -80,6 +80,10 @@ def add_up(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
         terms = x.shape[axis] if type(axis) is int else count(x.shape, axis)
         if terms > _FEW:
             over, start = normalize_axes(axis, x.ndim), x.ndim
+            if x.size > _WORTH_A_KERNEL and x.flags.c_contiguous and set(over) == set(range(len(over))):
+                kept = x.shape[len(over) :]
+                y = kernels.sum_rows(x.reshape(terms, -1)).reshape((1,) * len(over) * keepdims + kept)
+                return y if y.ndim else y[()]
             while start - 1 in over:
                 start -= 1
             outer, inner = tuple([a for a in over if a < start]), tuple(range(start, x.ndim))
@@ -92,6 +96,7 @@ def add_up(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = Fal
     return _reduce(x, axis, dtype, keepdims=keepdims)
 
 
+_WORTH_A_KERNEL = 8192  # numbers, below which NumPy is done before a kernel is called
 _FEW = 128  # terms, up to which NumPy adds one after the other in any case
 _reduce: Any = np.add.reduce  # whose types know no keepdims that is a variable
 

@@ -4,16 +4,42 @@ The centres of the pixels are what is laid over one another (TensorFlow and PyTo
 new pixel i of m has its centre at (i + 1/2) n / m - 1/2 among n old ones.
 """
 
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import ops
+from .. import kernels, ops
 from ..errors import ShapeError, unknown_name
+from ..function import Function
 from ..tensor import Tensor
+from .reduction import floating
+from .registry import register
 from .windows import Pair, pair
 
+if TYPE_CHECKING:
+    from ..kernels.resize import Blend
+
 __all__ = ["resize2d", "upsample2d"]
+
+
+@register
+class Resample2D(Function):
+    name = "resample2d"
+    formula = r"y_{n i j c} = \sum_{p q} a_{i p}\, b_{j q}\, x_{n p q c}"
+    derivative = r"\bar{x}_{n p q c} = \sum_{i j} a_{i p}\, b_{j q}\, \bar{y}_{n i j c}"
+    words = "Makes each new pixel a weighted sum of old ones; the gradient goes back by the same weights."
+
+    @staticmethod
+    def forward(x: Any, *, down: "Blend", across: "Blend") -> Any:
+        x = floating(x)
+        if x.dtype.char in "fd":
+            return kernels.resample2d(x, down, across)
+        return kernels.resample2d(x.astype(np.float32), down, across).astype(x.dtype)
+
+    @staticmethod
+    def backward(g: Any, down: "Blend", across: "Blend") -> Any:
+        return Resample2D.apply(g, down=down.transposed, across=across.transposed)
 
 
 def resize2d(x: Any, /, size: int | Pair, *, interpolation: str = "bilinear") -> Tensor:
@@ -30,11 +56,12 @@ def resize2d(x: Any, /, size: int | Pair, *, interpolation: str = "bilinear") ->
     """
     height, width = _image_size("resize2d", x)
     rows, columns = pair(size, "size")
-    if _is_bilinear(interpolation):
-        return _blend(_blend(x, height, rows, 1), width, columns, 2)  # type: ignore[no-any-return]
-    every = slice(None)
-    x = ops.getitem(x, (every, _nearest(height, rows)))
-    return ops.getitem(x, (every, every, _nearest(width, columns)))
+    blend = _bilinear if _is_bilinear(interpolation) else _nearest
+    if blend is _bilinear or np.dtype(getattr(x, "dtype", np.float32)).char in "fd":
+        return Resample2D.apply(x, down=blend(height, rows), across=blend(width, columns))
+    every = slice(None)  # whole numbers stay whole
+    x = ops.getitem(x, (every, _nearest(height, rows).sources))
+    return ops.getitem(x, (every, every, _nearest(width, columns).sources))
 
 
 def upsample2d(x: Any, /, size: int | Pair = 2, *, interpolation: str = "nearest") -> Tensor:
@@ -47,12 +74,7 @@ def upsample2d(x: Any, /, size: int | Pair = 2, *, interpolation: str = "nearest
     """
     height, width = _image_size("upsample2d", x)
     down, across = pair(size, "size")
-    if _is_bilinear(interpolation):
-        return resize2d(x, (height * down, width * across))
-    n, _, _, channels = np.shape(x)  # each pixel becomes a block, whose gradients add up
-    blocks = ops.reshape(x, (n, height, 1, width, 1, channels))
-    blocks = ops.broadcast_to(blocks, (n, height, down, width, across, channels))
-    return ops.reshape(blocks, (n, height * down, width * across, channels))
+    return resize2d(x, (height * down, width * across), interpolation=interpolation)
 
 
 def _image_size(call: str, x: Any) -> Pair:
@@ -68,18 +90,29 @@ def _is_bilinear(interpolation: str) -> bool:
     return interpolation == "bilinear"
 
 
-def _nearest(n: int, m: int) -> Any:
-    """Return which of n pixels is the nearest to each of m; of two, the later one."""
-    return (2 * np.arange(m) + 1) * n // (2 * m)
+@lru_cache(maxsize=64)
+def _nearest(n: int, m: int) -> "Blend":
+    """Make each of m pixels the nearest of n; of two, the later one."""
+    sources = (2 * np.arange(m) + 1) * n // (2 * m)
+    return _blend_of(n, np.arange(m), sources, np.ones(m))
 
 
-def _blend(x: Any, n: int, m: int, axis: int) -> Any:
-    """Make m pixels of n along an axis, each of the two that its centre lies between."""
+@lru_cache(maxsize=64)
+def _bilinear(n: int, m: int) -> "Blend":
+    """Make each of m pixels of the two of n that its centre lies between; of one, where it lies on that."""
     centres = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
     before = centres.astype(int)
     share = centres - before
-    # One that lies on an old centre is half and half of that one: 0 times its neighbour's inf would be nan.
-    after = np.where(share > 0, before + 1, before)
-    share = np.where(share > 0, share, 0.5).reshape(-1, *[1] * (3 - axis))
-    share = share.astype(np.result_type(getattr(x, "dtype", np.float32), np.float32))
-    return ops.take(x, before, axis=axis) * (1 - share) + ops.take(x, after, axis=axis) * share
+    between = np.flatnonzero(share)  # else the weight is 0, and 0 times a neighbour's inf would be nan
+    new = np.concatenate([np.arange(m), between])
+    order = np.argsort(new, kind="stable")
+    sources, weights = np.append(before, before[between] + 1), np.append(1 - share, share[between])
+    return _blend_of(n, new[order], sources[order], weights[order])
+
+
+def _blend_of(n: int, new: Any, sources: Any, weights: Any) -> "Blend":
+    """Return the blend in which new pixel new[k], in order, gets weights[k] of old pixel sources[k]."""
+    from ..kernels.resize import Blend
+
+    starts = np.searchsorted(new, np.arange(new[-1] + 2))
+    return Blend(n, starts, sources, weights)
