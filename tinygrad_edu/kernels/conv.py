@@ -6,10 +6,12 @@ Several ways to compute the same thing, and here is chosen between them:
   filters or channels it hands over to :mod:`tinygrad_edu.kernels._few`;
 - :mod:`tinygrad_edu.kernels._winograd`, for float32 images of many channels: 3 x 3 taps by a quarter of the
   multiplications. Where its results aren't finite, _direct says which of them;
+- :mod:`tinygrad_edu.kernels.gemm`, for 1 x 1 taps: a product of matrices, (pixels, C) and (C, F);
 - :mod:`tinygrad_edu.kernels._columns`, for float64: the windows copied into a matrix, and BLAS;
 - :mod:`tinygrad_edu.kernels._depthwise`, where each filter sees one channel alone.
 """
 
+import math
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +29,7 @@ from tinygrad_edu.kernels._arrays import (
     spatial_shape,
     spread,
 )
+from tinygrad_edu.kernels.gemm import matmul
 
 __all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
 
@@ -36,6 +39,16 @@ def _way(x: Array, w_shape: tuple[int, ...], groups: int) -> ModuleType:
     if w_shape[2] == 1 < groups:
         return _depthwise
     return _direct if x.dtype == np.float32 and 0 not in w_shape else _columns
+
+
+def _is_product(w_shape: tuple[int, ...], strides: Pair, padding: Padding, groups: int) -> bool:
+    """Whether each output sees just the pixel in its place."""
+    return w_shape[:2] == (1, 1) == strides and padding == ((0, 0), (0, 0)) and groups == 1
+
+
+def _rows(images: Array) -> Array:
+    """Return images as a matrix with a row for each pixel: a view."""
+    return images.reshape(math.prod(images.shape[:-1]), images.shape[-1])
 
 
 def _fit(x_shape: tuple[int, ...], w_shape: tuple[int, ...], groups: int) -> bool:
@@ -124,7 +137,9 @@ def conv2d(
         x, w, padding, result, bias, relu
     ):
         return deliver(result, out)
-    if result.size:
+    if _is_product(w.shape, strides, padding, groups):
+        matmul(_rows(x), w[0, 0], bias, relu, _rows(result))
+    elif result.size:
         rule = strides, padding, dilation, groups, result
         way = _way(x, w.shape, groups)
         if way is _direct:
@@ -194,7 +209,9 @@ def conv2d_input_grad(
         g.dtype, x_shape, w.shape, strides, padding, dilation, groups
     ) and _winograd.conv2d_input_grad(g, w, padding, result, bias, relu):
         return deliver(result, out)
-    if result.size:
+    if _is_product(w.shape, strides, padding, groups):
+        matmul(_rows(g), w[0, 0].T, bias, relu, _rows(result))
+    elif result.size:
         rule = strides, padding, dilation, groups, result
         way = _way(g, w.shape, groups)
         if way is not _direct:
@@ -261,6 +278,9 @@ def conv2d_weight_grad(
     if _winograd.suits(
         x.dtype, x.shape, w_shape, strides, padding, dilation, groups
     ) and _winograd.conv2d_weight_grad(x, g, padding, result):
+        return deliver(result, out)
+    if _is_product(w_shape, strides, padding, groups):
+        matmul(_rows(x).T, _rows(g), out=result[0, 0])
         return deliver(result, out)
     way = _way(x, w_shape, groups)
     (_direct_weights if way is _direct else way).conv2d_weight_grad(
