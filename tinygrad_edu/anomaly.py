@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .context import Observer, context, source_line, user_line
 from .errors import AnomalyError
-from .function import Function, Node, input_names
+from .function import Function, Node, input_names, saved_plan
 from .tensor import Tensor
 
 __all__ = ["detect_anomaly"]
@@ -143,16 +143,14 @@ def _summary(name: str, x: Any) -> str:
 def _saved(node: Node) -> list[Named]:
     """List the inputs and the result that the node has kept for its rule."""
     kept: list[Named] = []
-    saved = node.saved or ()
     names = input_names(node.fn, len(node.inputs))
-    for kind, key in node.fn._plan:
+    for (kind, key), value in zip(saved_plan(node.fn), node.saved or (), strict=True):
         if kind == "input":
-            kept.append((names[key[0]], saved[key[1]]))
+            kept.append((names[key], value))
         elif kind == "inputs":
-            kept += zip(names, saved[len(node.fn._saves) :], strict=True)
+            kept += zip(names, value, strict=True)
         elif kind == "out":
-            results = saved[key] if isinstance(saved[key], tuple) else (saved[key],)
-            kept += [("result", y) for y in results]
+            kept += [("result", y) for y in (value if isinstance(value, tuple) else (value,))]
     return kept
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .context import context, enable_grad, no_grad
+from .context import context, enable_grad
 from .errors import DTypeError, GradientError, ShapeError
 from .function import Node, Part
 from .hooks import apply_hooks
@@ -62,11 +62,15 @@ def backward(
     starts = starts_of(outputs, gradients, create_graph)
     found = walk(starts, create_graph=create_graph, retain=retain_graph or create_graph)
     # Only now, so that a pass which failed half-way has changed nothing.
-    with enable_grad() if create_graph else no_grad():
+    recording = context.recording
+    context.recording = create_graph
+    try:
         for leaf, g in found.values():
             # With a history it is copied, since two leaves may have been given the same g.
             new = g.astype(g.dtype) if isinstance(g, Tensor) else wrap(g, None)
             leaf.grad = new if leaf.grad is None else leaf.grad + new
+    finally:
+        context.recording = recording
 
 
 def grad(
@@ -222,86 +226,99 @@ def walk(
     """
     starts = list(starts)
     useful = None if targets is None else _leading_to(targets, [x for x, _ in starts], ends)
-    waiting: dict[int, Node] = {}  # by order
-    queue: list[int] = []  # of negated orders: heappop gives the newest
-    flowing: dict[int, Any] = {}  # gradient that has arrived so far, by the node's id
+    queue: list[tuple[int, Node]] = []  # by negated order: heappop gives the newest
+    flowing: dict[Node, Any] = {}  # the gradient that has arrived so far
     found: dict[int, tuple[Any, Any]] = {}
+    sums: set[int] = set()  # ids of nodes and leaves whose gradient is a sum: that array is the walk's own
     constants: dict[int, Constant] = {}
     observers = context.observers
-    summed: set[int] = set()  # leaves where several gradients have arrived
 
     def arrive(x: Any, g: Any) -> None:
-        key = id(x)
-        if isinstance(x, Node):
-            before = flowing.get(key)
+        if type(x) is Node:
+            before = flowing.get(x)
             if before is None:
-                flowing[key] = g
-                waiting[x.order] = x
-                heappush(queue, -x.order)
-            elif isinstance(g, dict):  # of some of several results: in place, as there may be thousands
+                flowing[x] = g
+                heappush(queue, (-x.order, x))
+            elif type(g) is dict:  # of some of several results: in place, as there may be thousands
                 for index, part in g.items():
                     before[index] = before[index] + part if index in before else part
             else:
-                flowing[key] = before + g
-        elif key in found:
-            found[key] = (x, found[key][1] + g)
-            if observers:
-                summed.add(key)
+                flowing[x] = add(x, before, g)
+        elif id(x) in found:
+            found[id(x)] = (x, add(x, found[id(x)][1], g))
         else:
-            found[key] = (x, g)
+            found[id(x)] = (x, g)
 
-    def wants(x: Any) -> bool:
-        if useful is not None:
-            return id(x) in useful
-        return isinstance(x, Node) or (isinstance(x, Tensor) and x.requires_grad)
+    def add(x: Any, before: Any, g: Any) -> Any:
+        if id(x) in sums and type(before) is np.ndarray:
+            return np.add(before, g, before)
+        sums.add(id(x))
+        return before + g
 
-    with enable_grad() if create_graph else no_grad():
+    before = context.recording
+    context.recording = create_graph
+    try:
         for x, g in starts:
-            if wants(x):
+            if type(x) is Node or x.requires_grad if useful is None else id(x) in useful:
                 arrive(x, g)
         while queue:
-            node = waiting.pop(-heappop(queue))
-            g = flowing.pop(id(node))
+            _, node = heappop(queue)
+            g = flowing.pop(node)
             if node.hooks and id(node) not in ends:
                 g = apply_hooks(node.hooks, g, create_graph)
-            if targets is not None and id(node) in targets:
-                found[id(node)] = (node, g if create_graph else _copy(g))  # g may flow on, to another target
-            if id(node) in ends:
-                continue
-            needs = tuple([wants(x) for x in node.inputs])
+            inputs = node.inputs
+            if useful is None:
+                needs = tuple([type(x) is Node or (isinstance(x, Tensor) and x.requires_grad) for x in inputs])
+            else:
+                if id(node) in targets:  # type: ignore[operator]
+                    found[id(node)] = (node, g if create_graph else _copy(g))  # g may flow on, to another target
+                if id(node) in ends:
+                    continue
+                needs = tuple([id(x) in useful for x in inputs])
             if True not in needs:
                 continue
-            saved = node.saved
             gradients = run_rule(node, g, needs, create_graph)
             if observers:
                 for observer in observers:
-                    observer.backward(node, g, gradients)
-            for x, dx in zip(node.inputs, gradients, strict=True):
+                    observer.backward(node, g, tuple(gradients))
+            for x, dx in zip(inputs, gradients, strict=True):
                 if dx is not None:
-                    if (
-                        isinstance(dx, np.ndarray)
-                        and not isinstance(x, Node)
-                        and _is_shared(dx, g, (*(saved or ()), *node.params.values()), gradients)
-                    ):
-                        dx = dx.copy()
+                    if type(x) is not Node and id(x) not in found and type(dx) is np.ndarray:
+                        dx = _own(dx, g, node, gradients)
                     arrive(x, dx)
             if not retain:
                 _free(node, constants)
-        for key in summed:
-            for observer in observers:
-                observer.total(*found[key])
+        if observers:
+            for key, (x, g) in found.items():
+                if key in sums and isinstance(x, Tensor):
+                    for observer in observers:
+                        observer.total(x, g)
         for key, (x, g) in found.items():
-            hooks = getattr(x, "hooks", None) if isinstance(x, Tensor) and key not in ends else None
-            if hooks:
-                found[key] = (x, apply_hooks(hooks, g, create_graph))
+            if isinstance(x, Tensor) and x.hooks and key not in ends:
+                found[key] = (x, apply_hooks(x.hooks, g, create_graph))
+    finally:
+        context.recording = before
     return found
 
 
-def _is_shared(dx: Any, g: Any, kept: tuple[Any, ...], gradients: tuple[Any, ...]) -> bool:
-    """Tell whether a leaf's gradient would share memory with something else that lives on."""
-    if dx.base is not None or dx is g or any(dx is s for s in kept):
-        return True
-    return sum(dx is other for other in gradients) > 1
+def _own(dx: Any, g: Any, node: Node, gradients: list[Any]) -> Any:
+    """Return a leaf's gradient as an array that shares no memory with anything that lives on.
+
+    What a rule has just made is that already, and a view of what it has just made (reshaped, for example).
+    """
+    if dx.flags.carray:
+        owner = _owner(dx)
+        kept = [g, *(node.saved or ()), *node.params.values()]
+        kept = [part for x in kept for part in (x if isinstance(x, tuple | list) else (x,))]
+        if not any(isinstance(x, np.ndarray) and _owner(x) is owner for x in kept):
+            if sum(isinstance(other, np.ndarray) and _owner(other) is owner for other in gradients) == 1:
+                return dx
+    return dx.copy()
+
+
+def _owner(a: Any) -> Any:
+    """Return the array whose memory a view looks at, or the array itself."""
+    return a if a.base is None else a.base
 
 
 def _copy(g: Any) -> Any:
@@ -323,19 +340,25 @@ def _free(node: Node, constants: dict[int, Constant]) -> None:
     ``constants`` has what the walk has replaced so far, by id: an input of two operations stays one thing.
     """
     node.saved = None
-    if any(_is_constant(x) for x in node.inputs):
-        node.inputs = tuple(
-            [constants.setdefault(id(x), Constant(x)) if _is_constant(x) else x for x in node.inputs]
-        )
-    if any(isinstance(value, np.ndarray) for value in node.params.values()):
-        node.params = {
-            key: Constant(value) if isinstance(value, np.ndarray) else value
-            for key, value in node.params.items()
-        }
+    for x in node.inputs:
+        if _is_constant(x):
+            node.inputs = tuple(
+                [constants.setdefault(id(x), Constant(x)) if _is_constant(x) else x for x in node.inputs]
+            )
+            break
+    for value in node.params.values():
+        if isinstance(value, np.ndarray):
+            node.params = {
+                key: Constant(value) if isinstance(value, np.ndarray) else value
+                for key, value in node.params.items()
+            }
+            break
 
 
 def _is_constant(x: Any) -> bool:
-    return isinstance(x, np.ndarray) or (isinstance(x, Tensor) and not x.requires_grad)
+    return type(x) is not Node and (
+        isinstance(x, np.ndarray) or (isinstance(x, Tensor) and not x.requires_grad)
+    )
 
 
 def _leading_to(targets: set[int], starts: list[Any], ends: frozenset[int]) -> set[int]:

@@ -14,7 +14,7 @@ from .context import context, enable_grad, user_line
 from .errors import DTypeError, GradientError
 from .function import Function, Node, now, part_of
 from .random import default_generator
-from .rules import place
+from .rules import inside, place
 from .tensor import Tensor, wrap
 
 __all__ = ["checkpoint"]
@@ -66,6 +66,7 @@ class Checkpoint(Function):
     words = "Runs a function without keeping what its rules need, and runs it again when they need it."
     differentiable = True
     _plan = (("extra", 0), ("needs", None))  # there is no forward to read it from: checkpoint() is that
+    _needs_at = 1
 
     @staticmethod
     def backward(g: Any, segment: "_Segment", needs: tuple[bool, ...]) -> Any:
@@ -110,7 +111,8 @@ class _Segment:
         try:
             for x in frozen:
                 x.requires_grad = True
-            results, _ = self.run()
+            with inside(node):
+                results, _ = self.run()
             missing = self.sources.keys() - self.reached(results).keys()
         finally:
             generator.state, context.again = before

@@ -34,7 +34,8 @@ Where = tuple[CodeType, int]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
-_anchors: set[int] = set()
+_UNKNOWN: Any = object()
+_anchors: dict[str, Any] = {}  # our source files met so far, and the anchor in each, if it has one
 
 
 class _Context(threading.local):
@@ -54,8 +55,11 @@ context = _Context()
 
 
 def anchor(function: F) -> F:
-    """Mark a function of ours where the search for the user's line ends: it is ``context.where`` then."""
-    _anchors.add(id(function.__code__))
+    """Mark a function of ours, one in a file, where the search for the user's line ends.
+
+    It is ``context.where`` there, or in a gradient rule the line that recorded the rule's node.
+    """
+    _anchors[function.__code__.co_filename] = function.__code__
     return function
 
 
@@ -68,12 +72,20 @@ def user_line(depth: int = 1) -> Where | None:
     frame = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
-        if not code.co_filename.startswith(_PACKAGE):
-            return code, frame.f_lasti
-        if id(code) in _anchors:
-            return context.where
+        anchor_there = _anchors.get(code.co_filename, _UNKNOWN)
+        if anchor_there is _UNKNOWN:
+            if not code.co_filename.startswith(_PACKAGE):
+                return code, frame.f_lasti
+            _anchors[code.co_filename] = None
+        elif anchor_there is code:
+            return context.where if context.rule is None else context.rule.where
         frame = frame.f_back  # type: ignore[assignment]
     return None
+
+
+def current_module() -> str:
+    """Return the path of the module that computes now, or whose operation's gradient rule runs."""
+    return context.module if context.rule is None else context.rule.module  # type: ignore[no-any-return]
 
 
 class SourceLine(NamedTuple):

@@ -37,22 +37,34 @@ recorded, so one definition serves every order.
 import inspect
 from collections.abc import Callable
 from itertools import count
-from typing import Any, ClassVar, NoReturn
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
-from . import tensor as _tensor
-from .context import Where, context, source_line, user_line
+from .context import Where, context, current_module, source_line, user_line
 from .errors import DTypeError, GradientError, IndexingError, ShapeError, TinygradEduError
+
+if TYPE_CHECKING:
+    from .tensor import Tensor, as_array, wrap
+    # When the program runs, tensor.py puts them in here: a Tensor has a Node, and an operation makes both.
 
 __all__ = ["Function", "Node", "Part", "shape_of"]
 
 _clock = count(1)
+last_change = 0  # the tick of the last change of any leaf: what was recorded after it needs no look at its own
 
 
 def now() -> int:
     """Return the next tick of the clock that orders operations and in-place changes."""
     return next(_clock)
+
+
+def now_changed() -> int:
+    """Return the tick for leaves that are being changed in place, and remember it for all of them."""
+    global last_change
+    last_change = next(_clock)
+    return last_change
 
 
 def shape_of(x: Any) -> Any:
@@ -65,7 +77,7 @@ class Node:
     """One operation on the tape: what was done, to what, where in the model and in the program.
 
     ``inputs`` holds, for each input, the node that made it, or else the thing itself: a leaf Tensor, an
-    array, a number. ``saved`` holds the arrays that the rule needs again, and is None once they are freed.
+    array, a number. ``saved`` holds what the rule is called with again, and is None once that is freed.
     ``order`` grows with time, so it sorts any graph topologically.
     """
 
@@ -122,9 +134,9 @@ class Function:
 
     # Worked out once for each class from the two signatures.
     _inputs: ClassVar[tuple[str, ...]] = ()
-    _saves: ClassVar[tuple[int, ...]] = ()  # positions among (inputs…, out, extras…) that the tape keeps
-    _saves_inputs: ClassVar[bool] = False  # all of *xs, after those
-    _plan: ClassVar[tuple[tuple[str, Any], ...]] = ()  # how to fill each of backward's parameters
+    _plan: ClassVar[tuple[tuple[str, Any], ...]] = ()  # where each of backward's parameters comes from
+    _needs_at: ClassVar[int | None] = None  # the position of ``needs`` among them, which isn't saved
+    _keep: ClassVar[Callable[..., tuple[Any, ...]]]  # picks the others out of a call's values: the plan, compiled
 
     forward: ClassVar[Callable[..., Any]]
     backward: ClassVar[Callable[..., Any]]
@@ -141,7 +153,7 @@ class Function:
         )
 
     @classmethod
-    def apply(cls, *inputs: Any, **params: Any) -> "_tensor.Tensor":
+    def apply(cls, *inputs: Any, **params: Any) -> "Tensor":
         """Run the operation; record it if the tape is on and an input requires a gradient.
 
         As soon as one input is a Tensor, so is the result (a tuple of them, if ``forward`` returns one).
@@ -151,18 +163,19 @@ class Function:
         sources: list[Any] = []
         has_tensor = tracked = False
         for x in inputs:
-            if isinstance(x, _tensor.Tensor):
+            if isinstance(x, Tensor):
                 has_tensor = True
                 arrays.append(x._data)
                 if x.requires_grad:
                     tracked = True
-                    sources.append(x if x.node is None else x.node)
-                    continue
+                    x = x.node or x
+            elif type(x) is np.ndarray:
+                arrays.append(x)
             else:
                 if isinstance(x, str):
                     cls._raise(TypeError("expected numbers, got text"), inputs)
                 if isinstance(x, list | tuple):  # its floats have no width of their own, as in Tensor([...])
-                    x = _tensor.as_array(x, beside=inputs)
+                    x = as_array(x, beside=inputs)
                 arrays.append(x)
             sources.append(x)
         try:
@@ -177,23 +190,17 @@ class Function:
             return out  # type: ignore[no-any-return]  # an array, see above
         node = None
         if tracked and context.recording and cls.differentiable:
+            if type(out) is not np.ndarray and not isinstance(out, tuple):
+                out = np.asarray(out)
             node = Node()
             node.fn = cls
             node.inputs = tuple(sources)
             node.params = params
             node.module = context.module
-            node.where = user_line()
+            node.where = user_line(2)
             node.order = next(_clock)
             node.hooks = None
-            if type(out) is not np.ndarray and not isinstance(out, tuple):
-                out = np.asarray(out)
-            if cls._saves:
-                values = (*arrays, out, *extras)
-                node.saved = tuple([values[i] for i in cls._saves])
-            else:
-                node.saved = ()
-            if cls._saves_inputs:
-                node.saved += tuple(arrays)
+            node.saved = cls._keep(arrays, out, extras, params)
         result = _wrap_all(out, node)
         observers = context.observers
         if observers:
@@ -212,10 +219,10 @@ class Function:
         got = ", ".join(
             f"{name} {_describe(x)}" for name, x in zip(input_names(cls, len(inputs)), inputs, strict=True)
         )
-        line = source_line(user_line())
+        module, line = current_module(), source_line(user_line())
         lines = [f"{cls.name}: {error}" if str(error) else f"{cls.name} failed", f"  got: {got}"]
-        if context.module:
-            lines.append(f"  in: {context.module}")
+        if module:
+            lines.append(f"  in: {module}")
         if line is not None:
             lines.append(f"  at: {line}  {line.text}")
         hint = "" if isinstance(error, OverflowError) else cls.hint(*inputs)
@@ -239,15 +246,15 @@ def _wrap_all(out: Any, node: Node | None) -> Any:
             node.shape, node.dtype = out.shape, out.dtype
             if out.dtype.kind != "f":
                 node = None  # whole numbers and truth values carry no gradient
-        return _tensor.wrap(out, node)
+        return wrap(out, node)
     parts = [np.asarray(array) for array in out]
     floats = [array.dtype for array in parts if array.dtype.kind == "f"]
     if node is None or not floats:
-        return tuple([_tensor.wrap(array, None) for array in parts])
+        return tuple([wrap(array, None) for array in parts])
     node.shape, node.dtype = tuple([array.shape for array in parts]), floats[0]
     return tuple(
         [
-            _tensor.wrap(array, part_of(node, i, array) if array.dtype.kind == "f" else None)
+            wrap(array, part_of(node, i, array) if array.dtype.kind == "f" else None)
             for i, array in enumerate(parts)
         ]
     )
@@ -259,7 +266,7 @@ def part_of(node: Node, index: int, array: Any) -> Node:
     part.fn = Part
     part.inputs = (node,)
     part.params = {"index": index}
-    part.saved = ()
+    part.saved = (index,)
     part.shape, part.dtype = np.shape(array), array.dtype
     part.module, part.where, part.order, part.hooks = node.module, node.where, next(_clock), None
     return part
@@ -275,32 +282,30 @@ def _read_signatures(cls: type[Function]) -> None:
     if getattr(cls, "backward", None) is None:
         return
     cls.differentiable = True
-    after = ["out", *cls.extras]
-    saves: list[int] = []
     plan: list[tuple[str, Any]] = []
     for name in list(inspect.signature(cls.backward).parameters)[1:]:
         stem = name.removesuffix("_shape")
         if name in positional:
-            saves.append(positional.index(name))
-            plan.append(("input", (positional.index(name), len(saves) - 1)))
-        elif name in after:
-            saves.append(after.index(name) - len(after))  # from the end, as there may be any number of inputs
-            plan.append(("out" if name == "out" else "extra", len(saves) - 1))
+            plan.append(("input", positional.index(name)))
+        elif name == "out":
+            plan.append(("out", None))
+        elif name in cls.extras:
+            plan.append(("extra", cls.extras.index(name)))
         elif name in keywords:
             plan.append(("param", name))
         elif name == "needs":
             plan.append(("needs", None))
         elif name in variadic:
-            cls._saves_inputs = True
             plan.append(("inputs", None))
         elif name == "shapes" and variadic:
             plan.append(("shapes", None))
         elif stem in positional and name != stem:
             plan.append(("shape", positional.index(stem)))
         else:
-            known = [*positional, *(f"{p}_shape" for p in positional), *after, *keywords, "needs"]
+            after = ["out", *cls.extras, *keywords, "needs"]
+            known = [*positional, *(f"{p}_shape" for p in positional), *after]
             if variadic:
-                known = [*variadic, "shapes", *after, *keywords, "needs"]
+                known = [*variadic, "shapes", *after]
             style = ""
             if positional[:1] in (["self"], ["ctx"]):
                 style = (
@@ -311,7 +316,47 @@ def _read_signatures(cls: type[Function]) -> None:
                 f"{cls.__name__}.backward asks for '{name}', which forward doesn't provide; "
                 f"it may name: {', '.join(known)}{style}"
             )
-    cls._saves, cls._plan = tuple(saves), tuple(plan)
+    cls._plan = tuple(plan)
+    cls._needs_at = plan.index(("needs", None)) if ("needs", None) in plan else None
+    cls._keep = staticmethod(_keeper(saved_plan(cls), cls.forward.__kwdefaults__ or {}))
+
+
+def saved_plan(cls: type[Function]) -> list[tuple[str, Any]]:
+    """Return where each thing in a node's ``saved`` comes from: a kind, and which one of that kind."""
+    return [(kind, key) for kind, key in cls._plan if kind != "needs"]
+
+
+def _keeper(plan: list[tuple[str, Any]], defaults: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
+    """Compile a plan to a function (arrays, out, extras, params) -> what the tape keeps.
+
+    It runs at every recorded operation, so the plans that are frequent get the shortest code.
+    """
+    if not plan:
+        return lambda arrays, out, extras, params: ()
+    if plan == [("out", None)]:
+        return lambda arrays, out, extras, params: (out,)
+    if all(kind == "input" for kind, _ in plan):
+        pick = itemgetter(*[i for _, i in plan])
+        if len(plan) == 1:
+            return lambda arrays, out, extras, params: (pick(arrays),)
+        return lambda arrays, out, extras, params: pick(arrays)
+    getters = [_GETTERS[kind](key, defaults.get(key)) for kind, key in plan]
+
+    def keep(arrays: Any, out: Any, extras: Any, params: Any) -> tuple[Any, ...]:
+        return tuple([get(arrays, out, extras, params) for get in getters])
+
+    return keep
+
+
+_GETTERS: dict[str, Callable[[Any, Any], Callable[..., Any]]] = {
+    "input": lambda i, _: lambda arrays, out, extras, params: arrays[i],
+    "inputs": lambda _, __: lambda arrays, out, extras, params: arrays,
+    "out": lambda _, __: lambda arrays, out, extras, params: out,
+    "extra": lambda i, _: lambda arrays, out, extras, params: extras[i],
+    "param": lambda name, default: lambda arrays, out, extras, params: params.get(name, default),
+    "shape": lambda i, _: lambda arrays, out, extras, params: shape_of(arrays[i]),
+    "shapes": lambda _, __: lambda arrays, out, extras, params: [shape_of(a) for a in arrays],
+}
 
 
 def input_names(cls: type[Function], n: int) -> list[str]:
@@ -324,8 +369,8 @@ def input_names(cls: type[Function], n: int) -> list[str]:
 
 
 def _describe(x: Any) -> str:
-    if isinstance(x, _tensor.Tensor | np.ndarray):
-        label = f" '{x.name}'" if isinstance(x, _tensor.Tensor) and x.name else ""
+    if isinstance(x, Tensor | np.ndarray):
+        label = f" '{x.name}'" if isinstance(x, Tensor) and x.name else ""
         return f"{tuple(x.shape)} {x.dtype}{label}"
     text = repr(x)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,86 +1,112 @@
 """Rules: how the walk calls an operation's ``backward``, and checks what it returns."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from . import ops
+from . import function, ops
 from .context import anchor, context, source_line
 from .errors import GradientError
-from .function import Node, part_of, shape_of
+from .function import Node, part_of, saved_plan
 from .tensor import Tensor, wrap
 
-__all__ = ["place", "run_rule"]
+__all__ = ["inside", "place", "run_rule"]
 
 
 @anchor
-def run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -> tuple[Any, ...]:
+def run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -> Any:
     """Call an operation's backward with what it asked for; return one gradient for each input, or None."""
-    saved, inputs = node.saved, node.inputs
+    saved, inputs, fn = node.saved, node.inputs, node.fn
     if saved is None:
         raise GradientError(
-            f"{node.fn.name}{place(node)}: this graph has been walked already, and what its rules had saved "
+            f"{fn.name}{place(node)}: this graph has been walked already, and what its rules had saved "
             "was freed on the way. Compute the loss again, or keep the graph with retain_graph=True"
         )
-    if isinstance(g, dict):  # several results: fill what nobody used
+    if function.last_change > node.order:
+        _check_unchanged(node)
+    if type(g) is dict:  # several results: fill what nobody used
         g = tuple([g[i] if i in g else np.zeros(s, node.dtype) for i, s in enumerate(node.shape)])
-    args: list[Any] = []
-    for kind, key in node.fn._plan:
-        if kind == "input":
-            args.append(_seen_again(node, inputs[key[0]], saved[key[1]], create_graph))
-        elif kind == "inputs":
-            kept = saved[len(node.fn._saves) :]
-            args.append([_seen_again(node, x, v, create_graph) for x, v in zip(inputs, kept, strict=True)])
-        elif kind == "out":
-            value = saved[key]
-            args.append(_result_again(node, value) if create_graph else value)
-        elif kind == "extra":
-            extra = saved[key]
-            floats = isinstance(extra, np.ndarray | np.floating) and extra.dtype.kind == "f"
-            args.append(None if create_graph and floats else extra)
-        elif kind == "param":
-            args.append(node.params[key] if key in node.params else _default(node, key))
-        elif kind == "shape":
-            args.append(shape_of(inputs[key]))
-        elif kind == "shapes":
-            args.append([shape_of(x) for x in inputs])
-        else:
-            args.append(needs)
-    gradients: list[Any] = []
-    before = context.module, context.where, context.rule
-    context.module, context.where, context.rule = node.module, node.where, node
+    if create_graph:
+        saved = _seen_again(node)
+    if fn._needs_at is not None:
+        saved = (*saved[: fn._needs_at], needs, *saved[fn._needs_at :])
+    before = context.rule
+    context.rule = node
     try:
-        result = node.fn.backward(g, *args)
-        if not isinstance(result, tuple):
-            result = (result,)
-        if len(result) != len(inputs):
-            raise GradientError(
-                f"{node.fn.name}.backward returned {len(result)} gradients for {len(inputs)} inputs; "
-                "return one for each, None where there is none"
-            )
-        broadcasts = node.fn.broadcasts
-        for i, (x, dx) in enumerate(zip(inputs, result, strict=True)):
-            if dx is None or not needs[i]:
-                gradients.append(None)
-                continue
-            if broadcasts:
-                dx = ops.unbroadcast(dx, shape_of(x))
-            gradients.append(_checked(node, i, x, dx))
+        if create_graph:  # what the rule computes is recorded, in the module and on the line of its operation
+            with inside(node):
+                return _checked(node, fn.backward(g, *saved), needs)
+        return _checked(node, fn.backward(g, *saved), needs)
     finally:
-        context.module, context.where, context.rule = before
-    return tuple(gradients)
+        context.rule = before
 
 
-def _seen_again(node: Node, source: Any, value: Any, create_graph: bool) -> Any:
-    """Hand a saved input to a rule: as it was, with its place in the graph if the rule is recorded."""
-    leaf = _leaf_seen(source, value)
-    if leaf is not None and leaf.changed > node.order:
+@contextmanager
+def inside(node: Node) -> Iterator[None]:
+    """Record in the module and on the line that a node was recorded in."""
+    before = context.module, context.where
+    context.module, context.where = node.module, node.where
+    try:
+        yield
+    finally:
+        context.module, context.where = before
+
+
+def _checked(node: Node, result: Any, needs: tuple[bool, ...]) -> list[Any]:
+    """See that a rule returned a gradient for each input, of its shape, and give it the input's dtype."""
+    if type(result) is not tuple:
+        result = (result,)
+    inputs = node.inputs
+    if len(result) != len(inputs):
         raise GradientError(
-            f"{node.fn.name}{place(node)}: {leaf.name or 'a leaf'} {leaf.shape} was changed in place after "
-            "this was computed from it, so its gradient would be wrong. Call backward() before "
-            "optimizer.step(), and compute the loss again after it"
+            f"{node.fn.name}.backward returned {len(result)} gradients for {len(inputs)} inputs; "
+            "return one for each, None where there is none"
         )
-    return _relink(value, source) if create_graph else value
+    gradients = list(result)
+    for i, need in enumerate(needs):
+        dx = gradients[i]
+        if not need:
+            gradients[i] = None
+        elif dx is not None and type(dx) is not dict:  # a dict's parts were checked on their way here
+            x = inputs[i]
+            if not isinstance(dx, np.ndarray | Tensor):
+                gradients[i] = dx = np.asarray(dx)
+            if dx.shape != x.shape or dx.dtype is not x.dtype:
+                gradients[i] = _mended(node, i, x, dx)
+    return gradients
+
+
+def _mended(node: Node, index: int, x: Any, dx: Any) -> Any:
+    """Give a gradient its input's shape where that was broadcast, and its dtype."""
+    if node.fn.broadcasts:
+        dx = ops.unbroadcast(dx, x.shape)
+    if dx.shape != x.shape:
+        raise GradientError(
+            f"{node.fn.name}.backward{place(node)} returned a gradient of shape {dx.shape} for input "
+            f"{index}, which is {x.shape}: they must be equal. If it was broadcast, sum over those axes"
+        )
+    if x.dtype.kind != "f":
+        raise GradientError(
+            f"{x!r} is of whole numbers, so it has no gradient; convert it: Tensor(..., dtype='float32')"
+        )
+    return dx if dx.dtype == x.dtype else dx.astype(x.dtype)
+
+
+def _check_unchanged(node: Node) -> None:
+    """Raise if a leaf that the rule is going to use was changed in place since."""
+    for (kind, key), value in zip(saved_plan(node.fn), node.saved or (), strict=True):
+        if kind in ("input", "inputs"):
+            pairs = [(node.inputs[key], value)] if kind == "input" else zip(node.inputs, value, strict=True)
+            for source, array in pairs:
+                leaf = _leaf_seen(source, array)
+                if leaf is not None and leaf.changed > node.order:
+                    raise GradientError(
+                        f"{node.fn.name}{place(node)}: {leaf.name or 'a leaf'} {leaf.shape} was changed in "
+                        "place after this was computed from it, so its gradient would be wrong. Call "
+                        "backward() before optimizer.step(), and compute the loss again after it"
+                    )
 
 
 def _leaf_seen(source: Any, value: Any) -> Tensor | None:
@@ -94,44 +120,36 @@ def _leaf_seen(source: Any, value: Any) -> Tensor | None:
     return source if isinstance(source, Tensor) and np.may_share_memory(source._data, value) else None
 
 
-def _result_again(node: Node, value: Any) -> Any:
-    """Give a saved result, or each of several, its place in the graph back."""
-    if not isinstance(value, tuple):
-        return wrap(value, node)
-    parts = [np.asarray(v) for v in value]
-    return tuple([wrap(v, part_of(node, i, v) if v.dtype.kind == "f" else None) for i, v in enumerate(parts)])
+def _seen_again(node: Node) -> tuple[Any, ...]:
+    """Give what a rule is called with its place in the graph back, so that the rule's use of it is recorded.
+
+    An extra of floats has no place there; it becomes None.
+    """
+    again: list[Any] = []
+    for (kind, key), value in zip(saved_plan(node.fn), node.saved or (), strict=True):
+        if kind == "input":
+            value = _relink(value, node.inputs[key])
+        elif kind == "inputs":
+            value = [_relink(v, x) for v, x in zip(value, node.inputs, strict=True)]
+        elif kind == "out":
+            value = _result_again(node, value)
+        elif kind == "extra" and isinstance(value, np.ndarray | np.floating) and value.dtype.kind == "f":
+            value = None
+        again.append(value)
+    return tuple(again)
 
 
 def _relink(value: Any, source: Any) -> Any:
-    """Give a saved array its place in the graph back, so that the rule's own use of it is recorded."""
     if isinstance(source, Node):
         return wrap(value, source)
     return source if isinstance(source, Tensor) else value
 
 
-def _default(node: Node, name: str) -> Any:
-    defaults: dict[str, Any] = node.fn.forward.__kwdefaults__ or {}
-    return defaults[name]
-
-
-def _checked(node: Node, index: int, x: Any, dx: Any) -> Any:
-    """See that a rule returned a gradient of its input's shape, and give it the input's dtype."""
-    if isinstance(dx, dict):  # of an operation with several results: each part was checked on its way here
-        return dx
-    if not isinstance(dx, Tensor | np.ndarray):
-        dx = np.asarray(dx)
-    if dx.shape != x.shape:
-        raise GradientError(
-            f"{node.fn.name}.backward{place(node)} returned a gradient of shape {dx.shape} for input "
-            f"{index}, which is {x.shape}: they must be equal. If it was broadcast, sum over those axes"
-        )
-    if dx.dtype == x.dtype:
-        return dx
-    if x.dtype.kind != "f":
-        raise GradientError(
-            f"{x!r} is of whole numbers, so it has no gradient; convert it: Tensor(..., dtype='float32')"
-        )
-    return dx.astype(x.dtype)
+def _result_again(node: Node, value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return wrap(value, node)
+    parts = [np.asarray(v) for v in value]
+    return tuple([wrap(v, part_of(node, i, v) if v.dtype.kind == "f" else None) for i, v in enumerate(parts)])
 
 
 def place(node: Node) -> str:

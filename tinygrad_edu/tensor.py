@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from . import methods, operators
+from . import function, methods, operators
 from .context import context
 from .errors import ArgumentError, DTypeError, GradientError, ShapeError, unknown_name
-from .function import Node, now
+from .function import Node, now_changed
 
 if TYPE_CHECKING:
     from .hooks import Hook
@@ -92,6 +92,7 @@ class Tensor(operators.Operators, methods.Methods):
         self.node = None
         self.name = name
         self.changed = 0
+        self.hooks = None
 
     # -- the array -------------------------------------------------------------------------------------
 
@@ -114,7 +115,7 @@ class Tensor(operators.Operators, methods.Methods):
             )
         if array is not self._data:  # a copy: an optimizer will write into it
             self._data = np.array(array, self._data.dtype, order="C")
-        self.changed = now()
+        self.changed = now_changed()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -302,16 +303,20 @@ class Tensor(operators.Operators, methods.Methods):
 
 def wrap(data: Any, node: Node | None) -> Tensor:
     """Make a Tensor of an operation's result, without the checks that user input gets."""
-    t = Tensor.__new__(Tensor)
-    t._data = data = data if type(data) is np.ndarray else np.asarray(data)
+    if type(data) is not np.ndarray:
+        data = np.asarray(data)
     if data.dtype.kind not in "fiub":
         raise DTypeError(f"the result would be of dtype {data.dtype}, and a Tensor has real numbers or bools")
+    t = _new(Tensor)
+    t._data = data
     t.node = node
     t.requires_grad = node is not None
-    t.grad = None
-    t.name = None
+    t.grad = t.name = t.hooks = None
     t.changed = 0
     return t
+
+
+_new = object.__new__
 
 
 def check_device(device: Any) -> None:
@@ -371,3 +376,4 @@ from . import ops  # noqa: E402  (last, since the operations need to know what a
 from . import numpy_functions  # noqa: E402  # isort: skip
 
 operators.ops = methods.ops = ops
+function.Tensor, function.as_array, function.wrap = Tensor, as_array, wrap  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import kernels
 from ..errors import ArgumentError, GradientError, ShapeError, unknown_name
-from ..function import now
+from ..function import now_changed
 from ..tensor import Tensor
 
 __all__ = ["SGD", "Adam", "Optimizer", "get"]
@@ -80,7 +80,7 @@ class Optimizer:
                 if not p.data.flags.carray:  # the kernels write in place, row by row
                     p.data = np.array(p.data, order="C")
                 self.update(p.data, p.grad.data, state)
-                p.changed = now()
+                p.changed = now_changed()
 
     def update(self, p: NDArray[Any], g: NDArray[Any], state: dict[str, NDArray[Any]]) -> None:
         """Change one parameter's array in place, given its gradient and slots."""
