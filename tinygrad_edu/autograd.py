@@ -16,7 +16,7 @@ from .context import context, enable_grad
 from .errors import DTypeError, GradientError, ShapeError
 from .function import Node, Part
 from .hooks import apply_hooks
-from .rules import run_rule
+from .rules import checked, mended, run_rule
 from .tensor import Tensor, as_array, wrap
 
 __all__ = ["backward", "grad"]
@@ -232,62 +232,77 @@ def walk(
     sums: set[int] = set()  # ids of nodes and leaves whose gradient is a sum: that array is the walk's own
     constants: dict[int, Constant] = {}
     observers = context.observers
-
-    def arrive(x: Any, g: Any) -> None:
-        if type(x) is Node:
-            before = flowing.get(x)
-            if before is None:
-                flowing[x] = g
-                heappush(queue, (-x.order, x))
-            elif type(g) is dict:  # of some of several results: in place, as there may be thousands
-                for index, part in g.items():
-                    before[index] = before[index] + part if index in before else part
-            else:
-                flowing[x] = add(x, before, g)
-        elif id(x) in found:
-            found[id(x)] = (x, add(x, found[id(x)][1], g))
-        else:
-            found[id(x)] = (x, g)
+    needs: tuple[bool, ...] | None = None
 
     def add(x: Any, before: Any, g: Any) -> Any:
-        if id(x) in sums and type(before) is np.ndarray:
-            return np.add(before, g, before)
+        if type(before) is np.ndarray:
+            if id(x) in sums:
+                return np.add(before, g, before)
+        elif type(before) is dict:  # of some of several results: in place, as there may be thousands
+            for index, part in g.items():
+                before[index] = before[index] + part if index in before else part
+            return before
         sums.add(id(x))
         return before + g
 
-    before = context.recording
+    before = context.recording, context.rule
     context.recording = create_graph
     try:
         for x, g in starts:
-            if type(x) is Node or x.requires_grad if useful is None else id(x) in useful:
-                arrive(x, g)
+            if type(x) is not Node:
+                if x.requires_grad if useful is None else id(x) in useful:
+                    found[id(x)] = (x, add(x, found[id(x)][1], g) if id(x) in found else g)
+            elif useful is None or id(x) in useful:
+                if x in flowing:
+                    flowing[x] = add(x, flowing[x], g)
+                else:
+                    flowing[x] = g
+                    heappush(queue, (-x.order, x))
         while queue:
             _, node = heappop(queue)
             g = flowing.pop(node)
-            if node.hooks and id(node) not in ends:
-                g = apply_hooks(node.hooks, g, create_graph)
             inputs = node.inputs
-            if useful is None:
-                needs = tuple([type(x) is Node or (isinstance(x, Tensor) and x.requires_grad) for x in inputs])
-            else:
+            if node.hooks and id(node) not in ends:
+                context.rule = before[1]
+                g = apply_hooks(node.hooks, g, create_graph)
+            if useful is not None:
                 if id(node) in targets:  # type: ignore[operator]
                     found[id(node)] = (node, g if create_graph else _copy(g))  # g may flow on, to another target
                 if id(node) in ends:
                     continue
                 needs = tuple([id(x) in useful for x in inputs])
-            if True not in needs:
-                continue
+                if True not in needs:
+                    continue
             gradients = run_rule(node, g, needs, create_graph)
             if observers:
+                gradients = checked(node, gradients, needs)
+                context.rule = before[1]
                 for observer in observers:
-                    observer.backward(node, g, tuple(gradients))
-            for x, dx in zip(inputs, gradients, strict=True):
-                if dx is not None:
-                    if type(x) is not Node and id(x) not in found and type(dx) is np.ndarray:
-                        dx = _own(dx, g, node, gradients)
-                    arrive(x, dx)
+                    observer.backward(node, g, gradients)
+            for i, x in enumerate(inputs):
+                dx = gradients[i]
+                if dx is None or (needs is not None and not needs[i]):
+                    continue
+                if type(x) is Node:
+                    if type(dx) is not np.ndarray or dx.shape != x.shape or dx.dtype is not x.dtype:
+                        dx = mended(node, i, x, dx)
+                    if x in flowing:
+                        flowing[x] = add(x, flowing[x], dx)
+                    else:
+                        flowing[x] = dx
+                        heappush(queue, (-x.order, x))
+                elif isinstance(x, Tensor) and x.requires_grad:
+                    array = x._data
+                    if type(dx) is not np.ndarray or dx.shape != array.shape or dx.dtype is not array.dtype:
+                        dx = mended(node, i, x, dx)
+                    key = id(x)
+                    if key in found:
+                        found[key] = (x, add(x, found[key][1], dx))
+                    else:
+                        found[key] = (x, _own(dx, g, node, gradients))
             if not retain:
                 _free(node, constants)
+        context.rule = before[1]
         if observers:
             for key, (x, g) in found.items():
                 if key in sums and isinstance(x, Tensor):
@@ -297,28 +312,39 @@ def walk(
             if isinstance(x, Tensor) and x.hooks and key not in ends:
                 found[key] = (x, apply_hooks(x.hooks, g, create_graph))
     finally:
-        context.recording = before
+        context.recording, context.rule = before
     return found
 
 
-def _own(dx: Any, g: Any, node: Node, gradients: list[Any]) -> Any:
+def _own(dx: Any, g: Any, node: Node, gradients: Sequence[Any]) -> Any:
     """Return a leaf's gradient as an array that shares no memory with anything that lives on.
 
-    What a rule has just made is that already, and a view of what it has just made (reshaped, for example).
+    What a rule has just made is that already, and so is a view of what it has just made, one that was
+    reshaped for example.
     """
-    if dx.flags.carray:
-        owner = _owner(dx)
-        kept = [g, *(node.saved or ()), *node.params.values()]
-        kept = [part for x in kept for part in (x if isinstance(x, tuple | list) else (x,))]
-        if not any(isinstance(x, np.ndarray) and _owner(x) is owner for x in kept):
-            if sum(isinstance(other, np.ndarray) and _owner(other) is owner for other in gradients) == 1:
-                return dx
-    return dx.copy()
+    if type(dx) is not np.ndarray:
+        return dx  # Tensors are copied by whoever hands them out
+    if dx is g or not dx.flags.carray:
+        return dx.copy()
+    owner = _owner(dx)
+    same = 0
+    for x in gradients:
+        if x is dx or (x is not None and _owner(x) is owner):
+            same += 1
+    kept = [g, *(node.saved or ()), *node.params.values()]
+    for x in kept:
+        if isinstance(x, np.ndarray):
+            if _owner(x) is owner:
+                return dx.copy()
+        elif isinstance(x, tuple | list):
+            kept.extend(x)
+    return dx if same == 1 else dx.copy()
 
 
-def _owner(a: Any) -> Any:
-    """Return the array whose memory a view looks at, or the array itself."""
-    return a if a.base is None else a.base
+def _owner(x: Any) -> Any:
+    """Return what holds the memory that an array looks at: another array, or itself."""
+    base = getattr(x, "base", None)
+    return x if base is None else base
 
 
 def _copy(g: Any) -> Any:

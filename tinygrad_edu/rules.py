@@ -12,13 +12,17 @@ from .errors import GradientError
 from .function import Node, part_of, saved_plan
 from .tensor import Tensor, wrap
 
-__all__ = ["inside", "place", "run_rule"]
+__all__ = ["checked", "inside", "mended", "place", "run_rule"]
 
 
 @anchor
-def run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) -> Any:
-    """Call an operation's backward with what it asked for; return one gradient for each input, or None."""
-    saved, inputs, fn = node.saved, node.inputs, node.fn
+def run_rule(node: Node, g: Any, needs: tuple[bool, ...] | None, create_graph: bool) -> tuple[Any, ...]:
+    """Call an operation's backward with what it asked for; return one gradient for each input, or None.
+
+    ``needs`` says which inputs want a gradient; None means all that require one. What comes back is as the
+    rule made it: see ``mended``. It leaves the node in ``context.rule``; the walk takes it out again.
+    """
+    saved, fn = node.saved, node.fn
     if saved is None:
         raise GradientError(
             f"{fn.name}{place(node)}: this graph has been walked already, and what its rules had saved "
@@ -30,17 +34,32 @@ def run_rule(node: Node, g: Any, needs: tuple[bool, ...], create_graph: bool) ->
         g = tuple([g[i] if i in g else np.zeros(s, node.dtype) for i, s in enumerate(node.shape)])
     if create_graph:
         saved = _seen_again(node)
-    if fn._needs_at is not None:
-        saved = (*saved[: fn._needs_at], needs, *saved[fn._needs_at :])
-    before = context.rule
-    context.rule = node
-    try:
-        if create_graph:  # what the rule computes is recorded, in the module and on the line of its operation
-            with inside(node):
-                return _checked(node, fn.backward(g, *saved), needs)
-        return _checked(node, fn.backward(g, *saved), needs)
-    finally:
+    at = fn._needs_at
+    if at is not None:
+        saved = (*saved[:at], needs_of(node) if needs is None else needs, *saved[at:])
+    before, context.rule = context.rule, node
+    if create_graph:  # what the rule computes is recorded, in the module and on the line of its operation
+        with inside(node):
+            result = checked(node, _several(node, fn.backward(g, *saved)), needs)
         context.rule = before
+        return result
+    return _several(node, fn.backward(g, *saved))
+
+
+def _several(node: Node, result: Any) -> tuple[Any, ...]:
+    if type(result) is not tuple:
+        result = (result,)
+    if len(result) != len(node.inputs):
+        raise GradientError(
+            f"{node.fn.name}.backward returned {len(result)} gradients for {len(node.inputs)} inputs; "
+            "return one for each, None where there is none"
+        )
+    return result  # type: ignore[no-any-return]
+
+
+def needs_of(node: Node) -> tuple[bool, ...]:
+    """Tell which of an operation's inputs require a gradient."""
+    return tuple([type(x) is Node or (isinstance(x, Tensor) and x.requires_grad) for x in node.inputs])
 
 
 @contextmanager
@@ -54,32 +73,26 @@ def inside(node: Node) -> Iterator[None]:
         context.module, context.where = before
 
 
-def _checked(node: Node, result: Any, needs: tuple[bool, ...]) -> list[Any]:
-    """See that a rule returned a gradient for each input, of its shape, and give it the input's dtype."""
-    if type(result) is not tuple:
-        result = (result,)
-    inputs = node.inputs
-    if len(result) != len(inputs):
-        raise GradientError(
-            f"{node.fn.name}.backward returned {len(result)} gradients for {len(inputs)} inputs; "
-            "return one for each, None where there is none"
-        )
-    gradients = list(result)
-    for i, need in enumerate(needs):
-        dx = gradients[i]
-        if not need:
-            gradients[i] = None
-        elif dx is not None and type(dx) is not dict:  # a dict's parts were checked on their way here
-            x = inputs[i]
-            if not isinstance(dx, np.ndarray | Tensor):
-                gradients[i] = dx = np.asarray(dx)
-            if dx.shape != x.shape or dx.dtype is not x.dtype:
-                gradients[i] = _mended(node, i, x, dx)
-    return gradients
+def checked(node: Node, gradients: tuple[Any, ...], needs: tuple[bool, ...] | None) -> tuple[Any, ...]:
+    """Return all of a rule's gradients ``mended``, and None for an input that wants none."""
+    wanted = needs_of(node) if needs is None else needs
+    return tuple(
+        [
+            mended(node, i, x, dx) if need and dx is not None else None
+            for i, (x, dx, need) in enumerate(zip(node.inputs, gradients, wanted, strict=True))
+        ]
+    )
 
 
-def _mended(node: Node, index: int, x: Any, dx: Any) -> Any:
-    """Give a gradient its input's shape where that was broadcast, and its dtype."""
+def mended(node: Node, index: int, x: Any, dx: Any) -> Any:
+    """Give a rule's gradient its input's shape, where that was broadcast, and its dtype.
+
+    Raises GradientError if it has another shape.
+    """
+    if type(dx) is dict:  # of an operation with several results: each part was mended on its way here
+        return dx
+    if not isinstance(dx, np.ndarray | Tensor):
+        dx = np.asarray(dx)
     if node.fn.broadcasts:
         dx = ops.unbroadcast(dx, x.shape)
     if dx.shape != x.shape:
@@ -87,11 +100,13 @@ def _mended(node: Node, index: int, x: Any, dx: Any) -> Any:
             f"{node.fn.name}.backward{place(node)} returned a gradient of shape {dx.shape} for input "
             f"{index}, which is {x.shape}: they must be equal. If it was broadcast, sum over those axes"
         )
+    if dx.dtype == x.dtype:
+        return dx
     if x.dtype.kind != "f":
         raise GradientError(
             f"{x!r} is of whole numbers, so it has no gradient; convert it: Tensor(..., dtype='float32')"
         )
-    return dx if dx.dtype == x.dtype else dx.astype(x.dtype)
+    return dx.astype(x.dtype)
 
 
 def _check_unchanged(node: Node) -> None:
