@@ -197,8 +197,9 @@ def starts_of(
                     f"backward: the tensor has shape {y.shape}, but only a single number has a gradient by "
                     "itself; reduce it first (.sum() or .mean()), or pass gradients= of the same shape"
                 )
-            g = np.ones(y.shape, y.dtype)
-        if create_graph and isinstance(g, Tensor):
+            g = np.array(1, y.dtype, ndmin=y.ndim)
+            g = wrap(g, None) if create_graph else g
+        elif create_graph and isinstance(g, Tensor):
             with enable_grad():
                 g = g if g.dtype == y.dtype else g.astype(y.dtype)
         else:  # a copy, since it may become the grad of a leaf
@@ -267,7 +268,10 @@ def walk(
                 g = apply_hooks(node.hooks, g, create_graph)
             if useful is not None:
                 if id(node) in targets:  # type: ignore[operator]
-                    found[id(node)] = (node, g if create_graph else _copy(g))  # g may flow on, to another target
+                    found[id(node)] = (
+                        node,
+                        g if create_graph else _copy(g),
+                    )  # g may flow on, to another target
                 if id(node) in ends:
                     continue
                 needs = tuple([id(x) in useful for x in inputs])
@@ -291,7 +295,7 @@ def walk(
                     else:
                         flowing[x] = dx
                         heappush(queue, (-x.order, x))
-                elif isinstance(x, Tensor) and x.requires_grad:
+                elif isinstance(x, Tensor) and (x.requires_grad or needs is not None):
                     array = x._data
                     if type(dx) is not np.ndarray or dx.shape != array.shape or dx.dtype is not array.dtype:
                         dx = mended(node, i, x, dx)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ContextDecorator
 from pathlib import Path
-from types import CodeType, MappingProxyType, TracebackType
+from types import CodeType, FrameType, MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 from .errors import DTypeError
@@ -69,7 +69,7 @@ def user_line(depth: int = 1) -> Where | None:
     It runs at each recorded operation, so it walks as few frames as it can: a module's call and a
     gradient rule have looked the line up already (see ``anchor``).
     """
-    frame = sys._getframe(depth)
+    frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
         anchor_there = _anchors.get(code.co_filename, _UNKNOWN)
@@ -79,13 +79,13 @@ def user_line(depth: int = 1) -> Where | None:
             _anchors[code.co_filename] = None
         elif anchor_there is code:
             return context.where if context.rule is None else context.rule.where
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return None
 
 
 def current_module() -> str:
     """Return the path of the module that computes now, or whose operation's gradient rule runs."""
-    return context.module if context.rule is None else context.rule.module  # type: ignore[no-any-return]
+    return context.module if context.rule is None else context.rule.module
 
 
 class SourceLine(NamedTuple):

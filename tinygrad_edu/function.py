@@ -52,7 +52,9 @@ if TYPE_CHECKING:
 __all__ = ["Function", "Node", "Part", "shape_of"]
 
 _clock = count(1)
-last_change = 0  # the tick of the last change of any leaf: what was recorded after it needs no look at its own
+last_change = (
+    0  # the tick of the last change of any leaf: what was recorded after it needs no look at its own
+)
 
 
 def now() -> int:
@@ -136,7 +138,7 @@ class Function:
     _inputs: ClassVar[tuple[str, ...]] = ()
     _plan: ClassVar[tuple[tuple[str, Any], ...]] = ()  # where each of backward's parameters comes from
     _needs_at: ClassVar[int | None] = None  # the position of ``needs`` among them, which isn't saved
-    _keep: ClassVar[Callable[..., tuple[Any, ...]]]  # picks the others out of a call's values: the plan, compiled
+    _keep: ClassVar[Callable[..., tuple[Any, ...]]]  # picks the others out of a call's values
 
     forward: ClassVar[Callable[..., Any]]
     backward: ClassVar[Callable[..., Any]]

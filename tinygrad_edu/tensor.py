@@ -194,9 +194,7 @@ class Tensor(operators.Operators, methods.Methods):
         self, gradient: Any = None, *, retain_graph: bool = False, create_graph: bool = False
     ) -> None:
         """Add d(self)/d(leaf) to the ``.grad`` of every leaf; see :func:`tinygrad_edu.backward`."""
-        from .autograd import backward
-
-        backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
+        autograd.backward(self, gradient, retain_graph=retain_graph, create_graph=create_graph)
 
     def zero_grad(self) -> None:
         """Forget the gradient, before the next ``backward`` adds to it."""
@@ -373,7 +371,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None, beside: Iterable[Any] = 
 
 from . import ops  # noqa: E402  (last, since the operations need to know what a Tensor is)
 
-from . import numpy_functions  # noqa: E402  # isort: skip
+from . import autograd, numpy_functions  # noqa: E402  # isort: skip
 
 operators.ops = methods.ops = ops
 function.Tensor, function.as_array, function.wrap = Tensor, as_array, wrap  # type: ignore[attr-defined]

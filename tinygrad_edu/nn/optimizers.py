@@ -68,19 +68,22 @@ class Optimizer:
 
         Raises GradientError if none has one: ``backward`` wasn't called, or not on these parameters.
         """
-        if all(p.grad is None for p in self.params):
+        learning = [
+            (p, state) for p, state in zip(self.params, self.state, strict=True) if p.grad is not None
+        ]
+        if not learning:
             raise GradientError(
                 f"{type(self).__name__}.step: no parameter has a gradient; call loss.backward() before it"
                 if self.params
                 else f"{type(self).__name__}.step: it has no parameters; pass params=model.parameters()"
             )
         self.iterations += 1
-        for p, state in zip(self.params, self.state, strict=True):
-            if p.grad is not None:
-                if not p.data.flags.carray:  # the kernels write in place, row by row
-                    p.data = np.array(p.data, order="C")
-                self.update(p.data, p.grad.data, state)
-                p.changed = now_changed()
+        tick = now_changed()
+        for p, state in learning:
+            if not p._data.flags.carray:  # the kernels write in place, row by row
+                p.data = np.array(p._data, order="C")
+            self.update(p._data, p.grad._data, state)  # type: ignore[union-attr]
+            p.changed = tick
 
     def update(self, p: NDArray[Any], g: NDArray[Any], state: dict[str, NDArray[Any]]) -> None:
         """Change one parameter's array in place, given its gradient and slots."""

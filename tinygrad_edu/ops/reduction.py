@@ -27,6 +27,8 @@ def normalize_axes(axis: Any, ndim: int, call: str = "") -> tuple[int, ...]:
     """
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     several = axis if isinstance(axis, tuple | list) else (axis,)
     call = call and f"{call}: "
     axes = [whole_number(f"{call}an axis", a) for a in several]
@@ -103,10 +105,17 @@ _reduce: Any = np.add.reduce  # whose types know no keepdims that is a variable
 
 def stretch(g: Any, shape: tuple[int, ...], axis: Axis, keepdims: bool) -> Any:
     """Give every element that was reduced into one the gradient of that one."""
+    if axis is None and not isinstance(g, Tensor) and math.prod(shape) <= _FILLED:
+        y = np.empty(shape, g.dtype)
+        y.fill(g.item())
+        return y
     if not keepdims:
         axes = normalize_axes(axis, len(shape))
         g = ops.reshape(g, tuple([1 if i in axes else n for i, n in enumerate(shape)]))
     return ops.broadcast_to(g, shape)
+
+
+_FILLED = 1024  # elements, up to which copies take less time than a view that repeats one number
 
 
 def count(shape: tuple[int, ...], axis: Axis) -> int:
@@ -115,7 +124,9 @@ def count(shape: tuple[int, ...], axis: Axis) -> int:
     >>> count((2, 3, 4), (0, -1))
     8
     """
-    return math.prod([shape[a] for a in normalize_axes(axis, len(shape))])
+    return (
+        math.prod(shape) if axis is None else math.prod([shape[a] for a in normalize_axes(axis, len(shape))])
+    )
 
 
 @register
@@ -391,5 +402,7 @@ def count_nonzero(x: Any, /, *, axis: Axis = None, keepdims: bool = False) -> Te
 
 def checked_axis(x: Any, axis: Any) -> Axis:
     """Give the axis as None, an int or a tuple, whatever sequence it came as."""
+    if axis is None:
+        return None
     normalize_axes(axis, len(shape_of(x)))
     return tuple(axis) if isinstance(axis, list) else axis
