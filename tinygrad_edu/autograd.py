@@ -283,11 +283,12 @@ def walk(
                 context.rule = before[1]
                 for observer in observers:
                     observer.backward(node, g, gradients)
+            constant = False
             for i, x in enumerate(inputs):
                 dx = gradients[i]
-                if dx is None or (needs is not None and not needs[i]):
-                    continue
                 if type(x) is Node:
+                    if dx is None or (needs is not None and not needs[i]):
+                        continue
                     if type(dx) is not np.ndarray or dx.shape != x.shape or dx.dtype is not x.dtype:
                         dx = mended(node, i, x, dx)
                     if x in flowing:
@@ -295,7 +296,9 @@ def walk(
                     else:
                         flowing[x] = dx
                         heappush(queue, (-x.order, x))
-                elif isinstance(x, Tensor) and (x.requires_grad or needs is not None):
+                elif isinstance(x, Tensor) and (x.requires_grad if needs is None else needs[i]):
+                    if dx is None:
+                        continue
                     array = x._data
                     if type(dx) is not np.ndarray or dx.shape != array.shape or dx.dtype is not array.dtype:
                         dx = mended(node, i, x, dx)
@@ -304,8 +307,12 @@ def walk(
                         found[key] = (x, add(x, found[key][1], dx))
                     else:
                         found[key] = (x, _own(dx, g, node, gradients))
+                else:
+                    constant = True
             if not retain:
-                _free(node, constants)
+                node.saved = None
+                if constant or node.params:
+                    _forget(node, constants)
         context.rule = before[1]
         if observers:
             for key, (x, g) in found.items():
@@ -364,25 +371,20 @@ class Constant:
         self.shape, self.dtype, self.name = x.shape, x.dtype, getattr(x, "name", None)
 
 
-def _free(node: Node, constants: dict[int, Constant]) -> None:
-    """Let go of the arrays, so that memory falls while the walk goes on, and of the data batch.
+def _forget(node: Node, constants: dict[int, Constant]) -> None:
+    """Let go of the arrays among inputs and parameters too, such as the data batch.
 
     ``constants`` has what the walk has replaced so far, by id: an input of two operations stays one thing.
     """
-    node.saved = None
-    for x in node.inputs:
-        if _is_constant(x):
-            node.inputs = tuple(
-                [constants.setdefault(id(x), Constant(x)) if _is_constant(x) else x for x in node.inputs]
-            )
-            break
-    for value in node.params.values():
-        if isinstance(value, np.ndarray):
-            node.params = {
-                key: Constant(value) if isinstance(value, np.ndarray) else value
-                for key, value in node.params.items()
-            }
-            break
+    if any(map(_is_constant, node.inputs)):
+        node.inputs = tuple(
+            [constants.setdefault(id(x), Constant(x)) if _is_constant(x) else x for x in node.inputs]
+        )
+    if any(isinstance(value, np.ndarray) for value in node.params.values()):
+        node.params = {
+            key: Constant(value) if isinstance(value, np.ndarray) else value
+            for key, value in node.params.items()
+        }
 
 
 def _is_constant(x: Any) -> bool:

@@ -34,8 +34,8 @@ Where = tuple[CodeType, int]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = str(Path(__file__).parent) + os.sep
-_UNKNOWN: Any = object()
-_anchors: dict[str, Any] = {}  # our source files met so far, and the anchor in each, if it has one
+_THEIRS: Any = object()
+_anchors: dict[str, Any] = {}  # source files met so far: the anchor in ours, or None, or else _THEIRS
 
 
 class _Context(threading.local):
@@ -72,13 +72,15 @@ def user_line(depth: int = 1) -> Where | None:
     frame: FrameType | None = sys._getframe(depth)
     while frame is not None:
         code = frame.f_code
-        anchor_there = _anchors.get(code.co_filename, _UNKNOWN)
-        if anchor_there is _UNKNOWN:
-            if not code.co_filename.startswith(_PACKAGE):
-                return code, frame.f_lasti
-            _anchors[code.co_filename] = None
-        elif anchor_there is code:
+        there = _anchors.get(code.co_filename)
+        if there is _THEIRS:
+            return code, frame.f_lasti
+        if there is code:
             return context.where if context.rule is None else context.rule.where
+        if there is None and code.co_filename not in _anchors:
+            ours = code.co_filename.startswith(_PACKAGE)
+            _anchors[code.co_filename] = None if ours else _THEIRS
+            continue
         frame = frame.f_back
     return None
 

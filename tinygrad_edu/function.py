@@ -203,12 +203,12 @@ class Function:
             node.order = next(_clock)
             node.hooks = None
             node.saved = cls._keep(arrays, out, extras, params)
-        result = _wrap_all(out, node)
+        result = _wrap_several(out, node) if isinstance(out, tuple) else _wrap_one(out, node)
         observers = context.observers
         if observers:
             for observer in observers:
                 observer.forward(cls, inputs, params, result, node)
-        return result  # type: ignore[no-any-return]  # or a tuple
+        return result  # type: ignore[return-value]  # or a tuple
 
     @classmethod
     def hint(cls, *inputs: Any) -> str:
@@ -241,14 +241,17 @@ class Function:
         raise kind("\n".join(lines)) from None  # NumPy's own traceback tells no more
 
 
-def _wrap_all(out: Any, node: Node | None) -> Any:
-    """Turn an operation's array, or tuple of arrays, into a Tensor, or a tuple of Tensors, of ``node``."""
-    if not isinstance(out, tuple):
-        if node is not None:
-            node.shape, node.dtype = out.shape, out.dtype
-            if out.dtype.kind != "f":
-                node = None  # whole numbers and truth values carry no gradient
-        return wrap(out, node)
+def _wrap_one(out: Any, node: Node | None) -> "Tensor":
+    """Turn an operation's array into a Tensor, of ``node`` unless it is whole numbers or truth values."""
+    if node is None:
+        return wrap(out, None)
+    dtype = node.dtype = out.dtype
+    node.shape = out.shape
+    return wrap(out, node if dtype.kind == "f" else None)
+
+
+def _wrap_several(out: tuple[Any, ...], node: Node | None) -> "tuple[Tensor, ...]":
+    """Turn an operation's arrays into Tensors, those of floats with a node for each."""
     parts = [np.asarray(array) for array in out]
     floats = [array.dtype for array in parts if array.dtype.kind == "f"]
     if node is None or not floats:
@@ -320,7 +323,8 @@ def _read_signatures(cls: type[Function]) -> None:
             )
     cls._plan = tuple(plan)
     cls._needs_at = plan.index(("needs", None)) if ("needs", None) in plan else None
-    cls._keep = staticmethod(_keeper(saved_plan(cls), cls.forward.__kwdefaults__ or {}))
+    defaults = {p.name: p.default for p in forward if p.kind is p.KEYWORD_ONLY}
+    cls._keep = staticmethod(_keeper(saved_plan(cls), defaults))
 
 
 def saved_plan(cls: type[Function]) -> list[tuple[str, Any]]:

@@ -36,18 +36,23 @@ def run_rule(node: Node, g: Any, needs: tuple[bool, ...] | None, create_graph: b
         saved = _seen_again(node)
     at = fn._needs_at
     if at is not None:
-        saved = (*saved[:at], needs_of(node) if needs is None else needs, *saved[at:])
+        if needs is None:
+            needs = needs_of(node)
+        saved = (*saved, needs) if at == len(saved) else (*saved[:at], needs, *saved[at:])
     before, context.rule = context.rule, node
     if create_graph:  # what the rule computes is recorded, in the module and on the line of its operation
         with inside(node):
             result = checked(node, _several(node, fn.backward(g, *saved)), needs)
         context.rule = before
         return result
-    return _several(node, fn.backward(g, *saved))
+    result = fn.backward(g, *saved)
+    if type(result) is tuple and len(result) == len(node.inputs):
+        return result
+    return _several(node, result)
 
 
 def _several(node: Node, result: Any) -> tuple[Any, ...]:
-    if type(result) is not tuple:
+    if not isinstance(result, tuple):
         result = (result,)
     if len(result) != len(node.inputs):
         raise GradientError(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -212,10 +213,13 @@ class Module:
 
     @anchor
     def __call__(self, *inputs: Any, training: bool | None = None, **arguments: Any) -> Any:
-        before = context.module, context.where
+        before = context.module
+        before_where = context.where
         context.where = user_line(2)
-        context.module = f"{before[0]}/{self.name}" if before[0] else self.name
         try:
+            inputs = self._taken(inputs)
+            name = self._name or self.name
+            context.module = f"{before}/{name}" if before else name
             if not self.built:
                 self._build_for(*inputs)
             if training is not None and training != self.training:
@@ -223,7 +227,12 @@ class Module:
                     return self.call(*inputs, **arguments)
             return self.call(*inputs, **arguments)
         finally:
-            context.module, context.where = before
+            context.module = before
+            context.where = before_where
+
+    def _taken(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the inputs as ``call`` wants them: a layer converts the first to its dtype."""
+        return inputs
 
     def call(self, *inputs: Any, **arguments: Any) -> Any:
         """Compute; a subclass writes it."""
@@ -304,6 +313,7 @@ def describe_module(module: Module) -> dict[str, Any]:
     return {"class": class_name(Module.classes, type(module)), "config": module.get_config()}
 
 
+@cache
 def snake_case(name: str) -> str:
     """Return the name of an object from the name of its class, as Keras does.
 

@@ -99,11 +99,9 @@ class Sequential(Model):
     def _build_for(self, *inputs: Any) -> None:
         self.build(inputs[0].shape)
 
-    def __call__(self, *inputs: Any, training: bool | None = None, **arguments: Any) -> Any:
+    def _taken(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         x, *rest = inputs
-        return super().__call__(
-            x if isinstance(x, Tensor) else Tensor(x), *rest, training=training, **arguments
-        )
+        return inputs if isinstance(x, Tensor) else (Tensor(x), *rest)
 
     def call(self, x: Any) -> Any:
         for layer in self.layers:

@@ -101,15 +101,15 @@ class Layer(Module):
     def _build_for(self, *inputs: Any) -> None:
         self.build_once((None, *inputs[0].shape[1:]))
 
-    def __call__(self, *inputs: Any, training: bool | None = None, **arguments: Any) -> Any:
+    def _taken(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         x, *rest = inputs
+        if isinstance(x, Tensor) and x.dtype is self.dtype and x.ndim:
+            return inputs
         if not isinstance(x, Tensor):
             x = Tensor(x)
         if x.ndim == 0:
             raise ShapeError(f"{self.name}: expected a batch of samples, got a single number")
-        if x.dtype != self.dtype:
-            x = x.astype(self.dtype)
-        return super().__call__(x, *rest, training=training, **arguments)
+        return (x if x.dtype == self.dtype else x.astype(self.dtype), *rest)
 
     def add_weight(
         self, name: str, shape: Shape, initializer: Any = "glorot_uniform", *, trainable: bool = True
