@@ -84,7 +84,9 @@ def matmul(
         except ValueError:
             raise ShapeError(f"matmul: the leading axes of {a.shape} and {b.shape} don't broadcast") from None
     result = output(out, (*lead, m, n), dtype)
-    if b.ndim == 2 and lead:
+    if not lead:
+        _multiply(a, b, bias, relu, result)
+    elif b.ndim == 2:
         _multiply(a.reshape(math.prod(lead) * m, k), b, bias, relu, result.reshape(math.prod(lead) * m, n))
     elif m * k * n < _SMALL:
         _with_blas(a, b, bias, relu, result)
