@@ -27,7 +27,8 @@ def matrices(draw, m, k, dtype, special=False):
 def always_ours(request):
     """Leave nothing to BLAS, and use one form of the kernel alone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tinygrad_edu.kernels.gemm._SMALL", 1)
+        for limit in ("_SMALL", "_SMALL_IF_THIN"):
+            patch.setattr(f"tinygrad_edu.kernels.gemm.{limit}", 1)
         patch.setattr(_threads, "_WORTH_SHARING", 0 if request.param == "parallel" else 2**60)
         yield
 
