@@ -16,9 +16,9 @@ from tinygrad_edu.kernels._arrays import Array, deliver, float_dtype, output, re
 
 __all__ = ["matmul"]
 
-# Up to so many multiplications BLAS is quicker on one thread: 5 µs against 8 for 32 x 32 x 32 with a bias, and
-# for 64 x 64 x 64 as quick. The tile computes whole vectors of columns, so where there are fewer, BLAS is
-# quicker for longer: 14 µs against 44 for 512 x 128 x 10. Where one matrix is a vector it always is.
+# Up to so many multiplications BLAS is quicker on one thread: for 32 x 32 x 32 with a bias 5 µs against 8,
+# for 64 x 64 x 64 as quick. The tile computes whole vectors of columns, so where there are fewer,
+# BLAS is quicker for longer: 14 µs against 44 for 512 x 128 x 10. Where one matrix is a vector it always is.
 _SMALL, _SMALL_IF_THIN, _THIN = 200_000, 2_000_000, 16
 
 
