@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu.errors import DTypeError, ShapeError
+from tinygrad_edu.kernels._memory import empty
 
 __all__ = [
     "Array", "Padding", "Pair", "deliver", "float_dtype", "output", "pad", "padded_zeros", "ready",
@@ -40,10 +41,10 @@ def ready(a: Array, dtype: np.dtype[Any] | None = None) -> Array:
 def output(out: Array | None, shape: tuple[int, ...], dtype: Any) -> Array:
     """Return the array that a kernel is to fill: out where its layout allows that, else a new one."""
     if out is None:
-        return np.empty(shape, dtype)
+        return empty(shape, dtype)
     if out.shape != shape or out.dtype != dtype:
         raise ShapeError(f"out must be {shape} {np.dtype(dtype)}, got {out.shape} {out.dtype}")
-    return out if out.flags.carray else np.empty(shape, dtype)
+    return out if out.flags.carray else empty(shape, dtype)
 
 
 def deliver(result: Array, out: Array | None) -> Array:
