@@ -169,7 +169,7 @@ def test_the_same_bits_on_every_run():
         ((10, 64, 64, 3), (3, 3, 3, 64), SAME, False),
         ((10, 64, 64, 64), (3, 3, 64, 10), SAME, False),
         ((10, 64, 64, 0), (3, 3, 0, 64), SAME, False),
-        ((1, 4, 4, 64), (3, 3, 64, 64), SAME, False),  # fewer tiles than a block
+        ((1, 4, 4, 64), (3, 3, 64, 64), SAME, False),  # too few tiles
         ((0, 64, 64, 64), (3, 3, 64, 64), SAME, False),
         ((900, 1, 1, 64), (3, 3, 64, 64), SAME, False),  # tiles that are almost empty
         ((10, 2, 64, 64), (3, 3, 64, 64), ((0, 0), (1, 1)), False),

@@ -49,7 +49,8 @@ __all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad", "suits"]
 
 _WIDTH = LANES * VECTORS  # filters in a panel, across which a micro-kernel's tile lies
 _GAP = 16  # numbers between the matrices of two points, lest all 36 of them fall into one set of the cache
-_BLOCK = 32  # tiles that are transformed, multiplied and transformed back together
+_BLOCK = 32  # tiles at most that are transformed, multiplied and transformed back together
+_TILES = 32  # with fewer in all, the transforms of the kernels don't pay
 _GRAD_BLOCK = 128  # tiles whose products are summed up in registers
 _VECTOR = 16  # channels and filters come in multiples of this: whole vectors of any machine
 
@@ -73,7 +74,7 @@ def suits(
         return False
     height, width = (size + sum(pad) - 2 for size, pad in zip(x_shape[1:3], padding, strict=True))
     down, across = -(-height // RESULTS), -(-width // RESULTS)
-    return x_shape[0] * down * across >= _BLOCK and 2 * height * width >= down * across * RESULTS**2
+    return x_shape[0] * down * across >= _TILES and 2 * height * width >= down * across * RESULTS**2
 
 
 def conv2d(
@@ -134,6 +135,11 @@ def _tiles(shape: tuple[int, ...]) -> tuple[int, int]:
     return -(-shape[1] // RESULTS), -(-shape[2] // RESULTS)
 
 
+def _block(tiles: int) -> int:
+    """Return how many tiles make a block: the most that still share the work evenly between two cores."""
+    return min(range(_BLOCK - _BLOCK % ROWS, 0, -ROWS), key=lambda size: size * -(-tiles // size // 2))
+
+
 def _convolve(
     x: Array, w: Array, turned: bool, padding: Padding, out: Array, bias: Array | None, relu: bool
 ) -> bool:
@@ -141,12 +147,13 @@ def _convolve(
     down, across = _tiles(out.shape)
     channels, filters = x.shape[3], out.shape[3]
     u = np.empty((POINTS, -(-filters // _WIDTH) * channels * _WIDTH + _GAP), np.float32)
-    finite = np.empty(-(-len(x) * down * across // _BLOCK), np.int64)
+    block = _block(len(x) * down * across)
+    finite = np.empty(-(-len(x) * down * across // block), np.int64)
     if bias is None:
         bias = np.zeros(filters, np.float32)
     run(
         _forward, _forward_parallel,
-        (x, w, turned, top, left, down, across, u, bias, int(relu), out, finite), out.size * channels,
+        (x, w, turned, top, left, down, across, block, u, bias, int(relu), out, finite), out.size * channels,
     )  # fmt: skip
     return bool(finite.all())
 
@@ -156,24 +163,24 @@ def _convolve(
 
 @jit
 def _forward(
-    x: Array, w: Array, turned: bool, top: int, left: int, down: int, across: int,
+    x: Array, w: Array, turned: bool, top: int, left: int, down: int, across: int, size: int,
     u: Array, bias: Array, relu: int, out: Array, finite: Array,
 ) -> None:  # fmt: skip
     for c in range(x.shape[3]):
         _kernels_of_channel(c, w, turned, out.shape[3], u)
     for block in range(finite.size):
-        finite[block] = _forward_block(block, x, top, left, down, across, u, bias, relu, out)
+        finite[block] = _forward_block(block, x, top, left, down, across, size, u, bias, relu, out)
 
 
 @jit(parallel=True)
 def _forward_parallel(
-    x: Array, w: Array, turned: bool, top: int, left: int, down: int, across: int,
+    x: Array, w: Array, turned: bool, top: int, left: int, down: int, across: int, size: int,
     u: Array, bias: Array, relu: int, out: Array, finite: Array,
 ) -> None:  # fmt: skip
     for c in prange(x.shape[3]):
         _kernels_of_channel(c, w, turned, out.shape[3], u)
     for block in prange(finite.size):
-        finite[block] = _forward_block(block, x, top, left, down, across, u, bias, relu, out)
+        finite[block] = _forward_block(block, x, top, left, down, across, size, u, bias, relu, out)
 
 
 @jit
@@ -197,15 +204,15 @@ def _kernels_of_channel(c: int, w: Array, turned: bool, filters: int, u: Array) 
 
 @jit
 def _forward_block(
-    block: int, x: Array, top: int, left: int, down: int, across: int,
+    block: int, x: Array, top: int, left: int, down: int, across: int, size: int,
     u: Array, bias: Array, relu: int, out: Array,
 ) -> int:  # fmt: skip
     """Compute a block of tiles, counted through all images; return 1 if the results are finite, else 0."""
     channels, filters = x.shape[3], out.shape[3]
-    first = block * _BLOCK
-    last = min(first + _BLOCK, len(out) * down * across)
-    v = np.empty((POINTS, _BLOCK * channels + _GAP), np.float32)
-    m = np.empty((POINTS, _BLOCK * filters + _GAP), np.float32)
+    first = block * size
+    last = min(first + size, len(out) * down * across)
+    v = np.empty((POINTS, size * channels + _GAP), np.float32)
+    m = np.empty((POINTS, size * filters + _GAP), np.float32)
     patch = np.empty((SIDE, SIDE, channels), np.float32)
     for t in range(first, last):
         n, y, column = t // (down * across), t // across % down, t % across
