@@ -51,7 +51,7 @@ _WIDTH = LANES * VECTORS  # filters in a panel, across which a micro-kernel's ti
 _GAP = 16  # numbers between the matrices of two points, lest all 36 of them fall into one set of the cache
 _BLOCK = 32  # tiles at most that are transformed, multiplied and transformed back together
 _TILES = 32  # with fewer in all, the transforms of the kernels don't pay
-_GRAD_BLOCK = 128  # tiles whose products are summed up in registers
+_SUMS = 2**22  # numbers, about, in the sums for the gradient of w: each share of the tiles has its own
 _VECTOR = 16  # channels and filters come in multiples of this: whole vectors of any machine
 
 
@@ -118,14 +118,13 @@ def conv2d_weight_grad(x: Array, g: Array, padding: Padding, out: Array) -> bool
     """
     (top, _), (left, _) = padding
     down, across = _tiles(g.shape)
-    channels, filters = out.shape[2:]
-    block = min(_GRAD_BLOCK, len(g) * down * across)
-    v = np.empty((POINTS, block * channels + _GAP), np.float32)
-    p = np.empty((POINTS, -(-filters // _WIDTH) * block * _WIDTH + _GAP), np.float32)
-    sums = np.empty((POINTS, channels * filters + _GAP), np.float32)
+    size = out.shape[2] * out.shape[3]
+    tiles = len(g) * down * across
+    shares = next(n for n in (8, 4, 2) if n == 2 or (n * _BLOCK <= tiles and n * POINTS * size <= _SUMS))
+    sums = np.empty((min(shares, tiles), POINTS, size + _GAP), np.float32)
     run(
         _weight_grad, _weight_grad_parallel,
-        (x, g, top, left, down, across, block, v, p, sums, out), g.size * channels,
+        (x, g, top, left, down, across, sums, out), g.size * x.shape[3],
     )  # fmt: skip
     return bool(np.isfinite(out).all())
 
@@ -293,77 +292,81 @@ def _points_to_tile(
 
 @jit
 def _weight_grad(
-    x: Array, g: Array, top: int, left: int, down: int, across: int, block: int,
-    v: Array, p: Array, sums: Array, out: Array,
+    x: Array, g: Array, top: int, left: int, down: int, across: int, sums: Array, out: Array
 ) -> None:  # fmt: skip
-    total = len(g) * down * across
-    for first in range(0, total, block):
-        last = min(first + block, total)
-        for t in range(first, last, ROWS):
-            _images_and_grads(t, min(t + ROWS, last), first, x, g, top, left, down, across, block, v, p)
-        for point in range(POINTS):
-            _sum_over_tiles(point, last - first, first, block, v, p, sums, out.shape[2], out.shape[3])
+    for share in range(len(sums)):
+        _sum_share(share, x, g, top, left, down, across, sums)
     for c in range(out.shape[2]):
         _kernels_from_points(c, sums, out)
 
 
 @jit(parallel=True)
 def _weight_grad_parallel(
-    x: Array, g: Array, top: int, left: int, down: int, across: int, block: int,
-    v: Array, p: Array, sums: Array, out: Array,
+    x: Array, g: Array, top: int, left: int, down: int, across: int, sums: Array, out: Array
 ) -> None:  # fmt: skip
-    total = len(g) * down * across
-    for first in range(0, total, block):
-        last = min(first + block, total)
-        for strip in prange(-(-(last - first) // ROWS)):
-            t = first + strip * ROWS
-            _images_and_grads(t, min(t + ROWS, last), first, x, g, top, left, down, across, block, v, p)
-        for point in prange(POINTS):
-            _sum_over_tiles(point, last - first, first, block, v, p, sums, out.shape[2], out.shape[3])
+    for share in prange(len(sums)):
+        _sum_share(share, x, g, top, left, down, across, sums)
     for c in prange(out.shape[2]):
         _kernels_from_points(c, sums, out)
 
 
 @jit
-def _images_and_grads(
-    start: int, stop: int, first: int, x: Array, g: Array, top: int, left: int, down: int, across: int,
-    block: int, v: Array, p: Array,
+def _sum_share(
+    share: int, x: Array, g: Array, top: int, left: int, down: int, across: int, sums: Array
 ) -> None:  # fmt: skip
-    """Bring tiles of x and g to the points: v (36, block * C) and p (36, panels * block * WIDTH)."""
+    """Set sums (shares, 36, C * F) of this share to v' @ p over its tiles, block by block."""
+    channels, filters = x.shape[3], g.shape[3]
+    total = len(g) * down * across
+    start, stop = share * total // len(sums), (share + 1) * total // len(sums)
+    v = np.empty((POINTS, _BLOCK * channels + _GAP), np.float32)
+    p = np.empty((POINTS, -(-filters // _WIDTH) * _BLOCK * _WIDTH + _GAP), np.float32)
+    for first in range(start, stop, _BLOCK):
+        tiles = min(_BLOCK, stop - first)
+        _images_and_grads(first, tiles, x, g, top, left, down, across, v, p)
+        for point in range(POINTS):
+            v_at, p_at = address(v) + point * v.shape[1] * 4, address(p) + point * p.shape[1] * 4
+            to = address(sums) + (share * POINTS + point) * sums.shape[2] * 4
+            for f in range(0, filters, _WIDTH):
+                for c in range(0, channels, ROWS):
+                    tile(
+                        v_at + c * 4, 4, channels * 4, 0,
+                        p_at + f * _BLOCK * 4, _WIDTH * 4, 0, tiles, 1,
+                        to + (c * filters + f) * 4, filters * 4,
+                        min(ROWS, channels - c), min(_WIDTH, filters - f), 0, int(first > start), 0,
+                    )  # fmt: skip
+
+
+@jit
+def _images_and_grads(
+    first: int, tiles: int, x: Array, g: Array, top: int, left: int, down: int, across: int,
+    v: Array, p: Array,
+) -> None:  # fmt: skip
+    """Bring tiles of x and g to the points: v (36, tiles * C), and p (36, panels * tiles * WIDTH)."""
     channels, filters = x.shape[3], g.shape[3]
     patch = np.empty((SIDE, SIDE, channels), np.float32)
     g_patch = np.empty((RESULTS, RESULTS, filters), np.float32)
     point = p.shape[1] * 4
-    for t in range(start, stop):
+    for i in range(tiles):
+        t = first + i
         n, y, column = t // (down * across), t // across % down * RESULTS, t % across * RESULTS
-        to = address(v) + (t - first) * channels * 4
-        _tile_to_points(x, n, y - top, column - left, patch, to, v.shape[1] * 4)
+        _tile_to_points(x, n, y - top, column - left, patch, address(v) + i * channels * 4, v.shape[1] * 4)
         at, row_step, column_step = _window(g, n, y, column, g_patch)
         for f in range(0, filters, _WIDTH):
-            to = address(p) + (f * block + (t - first) * _WIDTH) * 4
+            to = address(p) + (f * _BLOCK + i * _WIDTH) * 4
             width = min(_WIDTH, filters - f)
             grad_to_points(at + f * 4, row_step, column_step, to, SIDE * point, point, width, 0, 0)
 
 
 @jit
-def _sum_over_tiles(
-    point: int, tiles: int, add: int, block: int, v: Array, p: Array, sums: Array, channels: int, filters: int
-) -> None:
-    """Set sums (36, C * F) at a point to v' @ p over these tiles; or add it to what is there."""
-    v_at, p_at = address(v) + point * v.shape[1] * 4, address(p) + point * p.shape[1] * 4
-    to = address(sums) + point * sums.shape[1] * 4
-    for f in range(0, filters, _WIDTH):
-        for c in range(0, channels, ROWS):
-            tile(
-                v_at + c * 4, 4, channels * 4, 0, p_at + f * block * 4, _WIDTH * 4, 0, tiles, 1,
-                to + (c * filters + f) * 4, filters * 4, min(ROWS, channels - c), min(_WIDTH, filters - f),
-                0, add, 0,
-            )  # fmt: skip
-
-
-@jit
 def _kernels_from_points(c: int, sums: Array, out: Array) -> None:
-    filters, point = out.shape[3], sums.shape[1] * 4
+    """Add up the shares for channel c, and bring its kernels' gradients back from the points."""
+    filters, point = out.shape[3], sums.shape[2] * 4
+    for k in range(POINTS):
+        total = sums[0, k, c * filters : (c + 1) * filters]
+        for share in range(1, len(sums)):
+            more = sums[share, k, c * filters : (c + 1) * filters]
+            for f in range(filters):
+                total[f] += more[f]
     row, column = out[0].size * 4, out[0, 0].size * 4
     at = c * filters * 4
     points_to_kernel(address(sums) + at, SIDE * point, point, address(out) + at, row, column, filters, 0, 0)
