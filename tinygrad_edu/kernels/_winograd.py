@@ -32,6 +32,7 @@ from numba import prange
 
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._memory import empty
 from tinygrad_edu.kernels._simd import LANES, ROWS, VECTORS, address, tile
 from tinygrad_edu.kernels._winograd_transforms import (
     POINTS,
@@ -121,7 +122,7 @@ def conv2d_weight_grad(x: Array, g: Array, padding: Padding, out: Array) -> bool
     size = out.shape[2] * out.shape[3]
     tiles = len(g) * down * across
     shares = next(n for n in (8, 4, 2) if n == 2 or (n * _BLOCK <= tiles and n * POINTS * size <= _SUMS))
-    sums = np.empty((min(shares, tiles), POINTS, size + _GAP), np.float32)
+    sums = empty((min(shares, tiles), POINTS, size + _GAP), np.float32)
     run(
         _weight_grad, _weight_grad_parallel,
         (x, g, top, left, down, across, sums, out), g.size * x.shape[3],
@@ -145,7 +146,7 @@ def _convolve(
     (top, _), (left, _) = padding
     down, across = _tiles(out.shape)
     channels, filters = x.shape[3], out.shape[3]
-    u = np.empty((POINTS, -(-filters // _WIDTH) * channels * _WIDTH + _GAP), np.float32)
+    u = empty((POINTS, -(-filters // _WIDTH) * channels * _WIDTH + _GAP), np.float32)
     block = _block(len(x) * down * across)
     finite = np.empty(-(-len(x) * down * across // block), np.int64)
     if bias is None:
