@@ -345,3 +345,98 @@ def test_what_is_no_tensor_is_refused_in_words():
     ):
         with pytest.raises(DTypeError):
             wrong()
+
+
+# --- Sums in place ---------------------------------------------------------------------------------------
+
+
+class Repeat(Function):
+    """Its rule gives both inputs, and whoever made g, the very same array."""
+
+    broadcasts = True
+
+    @staticmethod
+    def forward(x1, x2):
+        return x1 + x2
+
+    @staticmethod
+    def backward(g):
+        return g, g
+
+
+class Reshaped(Function):
+    """Its rule gives a view of what it has made."""
+
+    @staticmethod
+    def forward(x):
+        return x * 2
+
+    @staticmethod
+    def backward(g):
+        return (g.reshape(-1) * 2).reshape(g.shape)
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=25
+)
+
+
+@given(STEPS, st.booleans())
+def test_gradients_that_are_added_in_place_are_those_of_a_recorded_pass(steps, scalar):
+    """On any graph: the recorded pass (``create_graph``) makes a new array for each sum."""
+    shape = () if scalar else (2, 3)
+    leaves = [leaf(np.full(shape, 0.5 + i)) for i in range(3)]
+    values = list(leaves)
+    for kind, i, j in steps:
+        a, b = values[i % len(values)], values[j % len(values)]
+        values.append(
+            [lambda a, b: Repeat.apply(a, b) * 0.5, lambda a, b: te.sin(a * b), te.subtract,
+             lambda a, b: Reshaped.apply(a) * 0.4][kind](a, b)
+        )  # fmt: skip
+    outputs = values[-3:]
+    given_ = [np.linspace(1.0, 2.0, 6)[: y.size].reshape(y.shape) for y in outputs]
+    before = [g.copy() for g in given_]
+    want = te.grad(outputs, leaves, given_, create_graph=True, allow_unused=True)
+    te.backward(outputs, given_)
+    arrays = [x.grad.data for x in leaves if x.grad is not None]
+    for x, g in zip(leaves, want, strict=True):
+        if g is None:
+            assert x.grad is None
+        else:
+            np.testing.assert_allclose(x.grad.data, g.data, rtol=1e-12, atol=1e-12)
+    assert all(np.array_equal(a, b) for a, b in zip(given_, before, strict=True))
+    for i, a in enumerate(arrays):
+        assert a.flags.writeable
+        assert not any(np.shares_memory(a, other) for other in (*arrays[:i], *given_))
+
+
+def test_a_leaf_that_is_frozen_after_the_forward_pass_gets_no_gradient():
+    x, w = leaf([1.0, 2.0]), leaf([3.0, 4.0])
+    y = (x * w + w).sum()
+    w.requires_grad = False
+    y.backward()
+    assert w.grad is None
+    assert x.grad.tolist() == [3.0, 4.0]
+
+
+def test_a_fresh_gradient_is_handed_on_without_a_copy_and_its_view_too():
+    made = []
+
+    class Noted(Function):
+        @staticmethod
+        def forward(x):
+            return x * 2
+
+        @staticmethod
+        def backward(g):
+            made.append(g * 2)
+            return made[-1].reshape(g.shape)
+
+    x = leaf([1.0, 2.0])
+    Noted.apply(x).sum().backward()
+    assert np.shares_memory(x.grad.data, made[0])
+
+
+def test_no_attribute_of_a_tensor_is_missing():
+    for x in (leaf(1.0), leaf(1.0) * 2, Tensor(1), Tensor(2.0).detach()):
+        assert all(hasattr(x, name) for name in Tensor.__slots__)

@@ -179,3 +179,20 @@ def test_optimizers_refuse_arrays_that_they_could_not_change_in_place():
         kernels.adam(p, p, p.astype(np.float64), p.copy(), 0.1, 0.9, 0.999, 1e-7, 1)
     with pytest.raises(DTypeError, match="int64"):
         kernels.sgd(np.zeros(3, np.int64), np.zeros(3), None, 0.1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [8191, 8192, 60_001])
+def test_large_parameters_are_cut_into_pieces(size, dtype):
+    rng = np.random.default_rng(size)
+    arrays_ = [rng.random(size).astype(dtype) for _ in range(4)]
+    twins = [a.copy() for a in arrays_]
+    kernels.adam(*arrays_, 0.1, 0.9, 0.999, 1e-7, 3)
+    reference.adam(*twins, 0.1, 0.9, 0.999, 1e-7, 3)
+    for nesterov in (False, True):
+        kernels.sgd(*arrays_[:3], 0.1, 0.9, nesterov)
+        reference.sgd(*twins[:3], 0.1, 0.9, nesterov)
+    kernels.sgd(arrays_[0], arrays_[1], None, 0.1)
+    reference.sgd(twins[0], twins[1], None, 0.1)
+    for a, b in zip(arrays_, twins, strict=True):
+        assert_same(a, b, 10)

@@ -353,9 +353,10 @@ def _own(dx: Any, g: Any, node: Node, gradients: Sequence[Any]) -> Any:
 
 
 def _owner(x: Any) -> Any:
-    """Return what holds the memory that an array looks at: another array, or itself."""
-    base = getattr(x, "base", None)
-    return x if base is None else base
+    """Return what holds the memory that an array looks at, maybe through other views, or the array itself."""
+    while (base := getattr(x, "base", None)) is not None:
+        x = base
+    return x
 
 
 def _copy(g: Any) -> Any:

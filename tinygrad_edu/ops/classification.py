@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels, ops
-from ..errors import ArgumentError, DataError, DTypeError, ShapeError
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError, TinygradEduError
 from ..function import Function
 from ..tensor import Tensor, as_arrays
 from .fused import is_float32
@@ -105,8 +105,11 @@ class SparseSoftmaxCrossEntropy(Function):
 
     @staticmethod
     def forward(logits: Any, labels: Any) -> Any:
-        check_labels(labels, logits.shape)
-        return kernels.softmax_cross_entropy(logits, labels)
+        try:
+            return kernels.softmax_cross_entropy(logits, labels)
+        except TinygradEduError:  # it checks the labels too, and this says which are wrong, and how many
+            check_labels(labels, logits.shape)
+            raise
 
     @staticmethod
     def backward(g: Any, logits: Any, labels: Any, probabilities: Any) -> Any:
