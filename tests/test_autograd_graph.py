@@ -14,6 +14,7 @@ import tinygrad_edu as te
 from tinygrad_edu import Function, Tensor
 from tinygrad_edu.context import Observer, context
 from tinygrad_edu.errors import DTypeError, GradientError
+from tinygrad_edu.kernels._memory import empty
 
 
 def leaf(values, **options):
@@ -440,3 +441,21 @@ def test_a_fresh_gradient_is_handed_on_without_a_copy_and_its_view_too():
 def test_no_attribute_of_a_tensor_is_missing():
     for x in (leaf(1.0), leaf(1.0) * 2, Tensor(1), Tensor(2.0).detach()):
         assert all(hasattr(x, name) for name in Tensor.__slots__)
+
+
+def test_gradients_in_memory_that_is_handed_out_again_are_kept_apart():
+    class Twice(Function):
+        @staticmethod
+        def forward(x1, x2):
+            return x1 + x2
+
+        @staticmethod
+        def backward(g):
+            made = empty(g.shape, g.dtype)  # its base is no array
+            made[...] = g
+            return made, made.reshape(-1).reshape(g.shape)
+
+    x, y = leaf(np.ones((512, 512))), leaf(np.ones((512, 512)))
+    assert empty(x.shape, x.dtype).base is not None
+    Twice.apply(x, y).sum().backward()
+    assert not np.shares_memory(x.grad.data, y.grad.data)
