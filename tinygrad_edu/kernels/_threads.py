@@ -22,7 +22,7 @@ __all__ = ["both_forms", "get_num_threads", "run", "set_num_threads", "welcome_b
 
 _VARIABLE = "TINYGRAD_EDU_NUM_THREADS"
 _WORTH_SHARING = 50_000  # multiplications; below about 10 µs of work, waking the threads costs more
-_SPINS = "20000"  # rounds of OpenMP's waiting loop, about 0.1 ms: longer than the Python between two kernels
+_SPINS = "100000"  # rounds of OpenMP's waiting loop, about 1 ms: longer than the Python between two kernels
 
 
 class _State(threading.local):
