@@ -227,6 +227,11 @@ def set_compile_announcer(announcer: Callable[[str], None] | None) -> Callable[[
     return previous
 
 
+def announce(kernel: str) -> None:
+    """Say that a kernel is being compiled, here or in a process of ours."""
+    _announcer(kernel)
+
+
 class _CompileListener(event.Listener):
     """Hears every compilation in the process, the user's own included, and passes on ours."""
 

@@ -5,14 +5,19 @@ public kernel brings its arrays into one layout and one of two dtypes first (``r
 dtype, in the serial and in the parallel form, is all that can come; a test sees to it that nothing does.
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu import kernels
 from tinygrad_edu.kernels import _jit
-from tinygrad_edu.kernels._threads import both_forms
+from tinygrad_edu.kernels._threads import both_forms, get_num_threads
 from tinygrad_edu.kernels.resize import Blend
 
 __all__ = ["warmup"]
@@ -103,31 +108,47 @@ def _optimizers(dtype: Any) -> None:
     kernels.adam(p, g, m, v, 0.1, 0.9, 0.999, 1e-7, 1)
 
 
+# Every other one takes about half of the time together.
 _CALLS: tuple[Callable[[Any], None], ...] = (
     _convolutions,
-    _products,
     _pooling,
-    _functions,
-    _resampling,
+    _products,
     _sums,
+    _functions,
     _losses,
+    _resampling,
     _optimizers,
 )
+_PROCESSES = 4  # at most; each loads Numba anew
 
 
 def warmup() -> list[str]:
-    """Compile every kernel that isn't kept on disk yet, for float32 and float64.
+    """Compile every kernel that isn't kept on disk yet, for float32 and float64, on all cores.
 
     Returns
     -------
-    The names of those that had to be compiled; the others were only loaded.
+    The names of the functions that had to be compiled; the others were only loaded.
 
     Examples
     --------
     >>> from tinygrad_edu import kernels
-    >>> kernels.warmup()  # doctest: +SKIP  (up to a minute and a half the first time)
-    []
+    >>> compiled = kernels.warmup()  # doctest: +SKIP
     """
+    done = _jit.cache_folder() / "complete"
+    compiled: list[str] = []
+    if not done.exists():
+        shares = min(get_num_threads(), _PROCESSES)
+        with ThreadPoolExecutor(shares) as pool:  # each thread waits for a process of its own
+            found = pool.map(_in_a_process, range(shares), [shares] * shares)
+            compiled = [name for names in found for name in names]
+    compiled += _call(0, 1)  # loads them, and compiles what could not be kept
+    with suppress(OSError):
+        done.touch()
+    return compiled
+
+
+def _call(share: int, of: int) -> list[str]:
+    """Call the kernels of a share, in both dtypes and forms; return what was compiled for it."""
     compiled: list[str] = []
 
     def announce(kernel: str) -> None:
@@ -137,9 +158,35 @@ def warmup() -> list[str]:
     before = _jit.set_compile_announcer(announce)
     try:
         with both_forms():
-            for dtype in (np.float32, np.float64):
-                for call in _CALLS:
+            for call in _CALLS[share::of]:
+                for dtype in (np.float32, np.float64):
                     call(dtype)
     finally:
         _jit.set_compile_announcer(before)
     return compiled
+
+
+def _in_a_process(share: int, of: int) -> list[str]:
+    """Do a share in another process, since Numba compiles one function at a time; pass on what it says.
+
+    What fails there, because the machine allows no process or no file, is left to this one.
+    """
+    code = (
+        "import sys\n"
+        "from tinygrad_edu.kernels import _jit, _warmup\n"
+        "_jit.set_compile_announcer(lambda kernel: print(kernel, flush=True))\n"
+        f"_warmup._call({share}, {of})\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    names: list[str] = []
+    with suppress(OSError):
+        quiet = subprocess.DEVNULL
+        command = [sys.executable, "-c", code]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=quiet, text=True, env=environment
+        ) as done:
+            assert done.stdout is not None
+            for line in done.stdout:
+                names.append(line.strip())
+                _jit.announce(line.strip())
+    return names
