@@ -13,7 +13,10 @@ from tinygrad_edu.kernels import reference
 
 COMPILING = {"cache_folder", "set_compile_announcer", "signatures", "warmup"}  # rather than computing
 PACKAGE = Path(kernels.__file__).parent.parent
-SIMD_TESTS = [str(Path(__file__).with_name("test_kernels_simd.py"))]
+SIMD_TESTS = [
+    str(Path(__file__).with_name(f"test_kernels_{name}.py"))
+    for name in ("simd", "gemm", "winograd", "convolution", "lanes", "elementwise")
+]
 SOFTMAX = """
 import numpy as np
 from tinygrad_edu import kernels
@@ -29,7 +32,7 @@ def run_python(code, cache, package_root=PACKAGE.parent, **environment):
         "PYTHONPATH": str(package_root),
     } | environment
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr
