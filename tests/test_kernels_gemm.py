@@ -10,7 +10,7 @@ from tinygrad_edu import kernels
 from tinygrad_edu.errors import DTypeError, ShapeError
 from tinygrad_edu.kernels import _gemm, _threads, reference
 from tinygrad_edu.kernels._panels import WIDTH
-from tinygrad_edu.kernels._simd import ROWS
+from tinygrad_edu.kernels._simd import LANES, ROWS
 
 SIDES = st.integers(0, 5) | st.sampled_from([ROWS - 1, 2 * ROWS + 1, WIDTH, 3 * WIDTH + 5, 150])
 
@@ -65,7 +65,16 @@ def test_leading_axes_broadcast(always_ours, data, batch, dtype):
 
 
 @pytest.mark.parametrize(
-    "shape", [(700, 1100, 300), (40, 520, 1), (1, 60, 700), (130, 1, 520), (1030, 520, 140)]
+    "shape",
+    [
+        (700, 1100, 300),
+        (40, 520, 1),
+        (1, 60, 700),
+        (130, 1, 520),
+        (1030, 520, 140),
+        (70, 9000, 40),
+        (20, 2100, 260),
+    ],
 )
 def test_every_block_of_a_large_product_is_right(always_ours, shape):
     m, k, n = shape
@@ -92,13 +101,25 @@ def test_infinity_times_zero_is_nan_and_stays_in_its_row(always_ours, flipped):
     np.testing.assert_array_equal(got, want)
 
 
-def test_threads_do_not_change_the_bits():
+@pytest.mark.parametrize("shape", [(100, 600, 300), (16, 700, 1024), (24, 3000, 40), (2000, 64, 32)])
+def test_threads_do_not_change_the_bits(shape):
+    m, k, n = shape
     rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((100, 600), np.float32), rng.standard_normal((600, 300), np.float32)
-    out = np.empty((100, 300), np.float32)
-    _gemm._multiply(a, False, b, False, _gemm._NO_BIAS, 0, out)
+    a, b = rng.standard_normal((k, m), np.float32).T, rng.standard_normal((k, n), np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_threads, "_WORTH_SHARING", 2**60)
+        alone = kernels.matmul(a, b, relu=True)
     for _ in range(3):
-        np.testing.assert_array_equal(kernels.matmul(a, b), out)
+        np.testing.assert_array_equal(kernels.matmul(a, b, relu=True), alone)
+
+
+@pytest.mark.parametrize("m", [1, _gemm._FEW, _gemm._FEW + 1])
+@pytest.mark.parametrize("n", [LANES, WIDTH, 3 * LANES, 5 * WIDTH, 5 * WIDTH + 1])
+def test_a_matrix_is_read_in_place_as_when_it_is_packed(always_ours, m, n):
+    rng = np.random.default_rng(0)
+    a, b, bias = (rng.standard_normal(s, np.float32) for s in ((m, 600), (600, n), n))
+    got = kernels.matmul(a, b, bias=bias, relu=True)
+    np.testing.assert_allclose(got, reference.matmul(a, b, bias=bias, relu=True), rtol=1e-4, atol=1e-4)
 
 
 def test_products_refuse_what_does_not_fit():

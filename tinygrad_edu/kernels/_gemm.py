@@ -6,10 +6,16 @@ megabyte that stays in the second cache, and then takes A a few rows at a time, 
 all of the panels. A isn't packed: the micro-kernel spreads single numbers of it over a vector, and takes them
 where they lie, by rows or, for a transposed A, by columns.
 
-So B is read from far once for every 512 rows, and for a batch of 16 once in all; packing it costs what one
-row in the product costs. A is read once for every 128 columns, where it is small or comes from a cache.
-What a library for large squares gains beyond that by packing A too was lost again in the packing, at
-1024 x 1024 too.
+So B is read from far once for every 512 rows; packing it costs what one row in the product costs. A is read
+once for every 128 columns, where it is small or comes from a cache. What a library for large squares gains
+beyond that by packing A too was lost again in the packing, at 1024 x 1024 too.
+
+B isn't packed where that isn't worth while: for a batch of up to 24, whose tiles read each number of B two or
+three times, and where B is just one panel wide and so is one already.
+
+The gradient of a layer's weights, Xᵀ H, has few rows and columns, and a K as long as there are pixels in a
+batch: one block. There K is cut as well. Each task sums up its part of K in memory of its own, and at the end
+the parts are added in order. A block cut small instead would have to read X and H several times.
 
 Tasks are cut by the shapes alone, and every sum runs in one order: the same bits on every run.
 """
@@ -21,15 +27,18 @@ import numpy as np
 from numba import prange
 
 from tinygrad_edu.kernels._arrays import Array
-from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._jit import jit, run, two_forms
+from tinygrad_edu.kernels._memory import empty
 from tinygrad_edu.kernels._panels import WIDTH, empty_panels, pack
 from tinygrad_edu.kernels._simd import LANES, ROWS, address, tile
 
 __all__ = ["multiply"]
 
-_ROWS, _COLUMNS, _DEPTH = 512, 128, 512  # of a block, at most
-_FEWEST_COLUMNS, _FEWEST_ROWS = 32, 64  # of a block that is cut smaller so that there is one for every core
-_SHARES = 4  # blocks across, or down, that are enough
+_ROWS, _COLUMNS, _DEPTH = 512, 128, 512  # of a block, at most; and the steps of K for which B is packed
+_FEWEST_ROWS, _FEWEST_COLUMNS = 64, 32  # of a block that is cut smaller so that there is one for every core
+_BLOCKS, _BLOCKS_ENOUGH = 8, 4  # that rows are cut into; below so many columns or K are cut too
+_PARTS = 16  # of K, at most
+_FEW, _FEW_DEPTH = 24, 256  # rows up to which B is read where it lies, and the steps of K taken then
 _QUICK = 16  # multiplications of the micro-kernel in the time that run() expects of one
 
 _NO_BIAS = np.empty(0, np.float32)
@@ -42,78 +51,93 @@ def multiply(
 
     All are float32 and contiguous, and no side is 0.
     """
-    n = out.shape[1]
+    m, n = out.shape
+    k = a.size // m
     if bias is None:
         bias = _NO_BIAS
     elif n % WIDTH:  # whole vectors of it are read
         bias = np.concatenate((bias, np.zeros(-n % WIDTH, np.float32)))
-    arguments = (a, a_flipped, b, b_flipped, bias, int(relu), out)
+    rows, columns, part = _cut(m, k, n)
+    in_place = not b_flipped and n % LANES == 0 and (m <= _FEW or n <= WIDTH)
+    depth = _FEW_DEPTH if in_place and m <= _FEW else _even(part, _DEPTH, 1)
+    sums = out[None] if part >= k else empty((-(-k // part), m, n), np.float32)
+    arguments = (
+        a, a_flipped, b, b_flipped, in_place, bias, int(relu), sums, out, rows, columns, part, depth,
+    )  # fmt: skip
     lanes = -(-n // LANES) * LANES  # that are computed
     run(_multiply, _multiply_parallel, arguments, a.size * lanes // _QUICK)
 
 
-@jit
 def _even(length: int, most: int, unit: int) -> int:
     """Return the length of equal parts, each at most so long, in whole units; the last may be shorter."""
     parts = -(-length // most)
     return -(-length // (parts * unit)) * unit
 
 
-@jit
-def _block(m: int, n: int) -> tuple[int, int]:
-    """Return the rows and the columns of a block."""
-    columns = _COLUMNS
-    while columns > _FEWEST_COLUMNS and n < _SHARES * columns:
-        columns //= 2
+def _cut(m: int, k: int, n: int) -> tuple[int, int, int]:
+    """Return the rows and the columns of a block, and how far down K a task goes."""
+    columns, part = _COLUMNS, k
     across = -(-n // columns)
-    return _even(m, _ROWS if across >= _SHARES else _FEWEST_ROWS * across, ROWS), columns
+    if across * -(-m // _ROWS) < _BLOCKS_ENOUGH and k >= max(2 * _DEPTH, m):
+        return _even(m, _ROWS, ROWS), columns, _even(k, max(_DEPTH, k // _PARTS), 1)
+    while columns > _FEWEST_COLUMNS and across * -(-m // _FEWEST_ROWS) < _BLOCKS_ENOUGH:
+        columns //= 2
+        across = -(-n // columns)
+    return _even(m, min(max(m * across // _BLOCKS, _FEWEST_ROWS), _ROWS), ROWS), columns, part
 
 
 @jit
 def _task(
-    i: int, rows: int, j: int, columns: int,
-    a: Array, a_flipped: bool, b: Array, b_flipped: bool, bias: Array, relu: int, out: Array, panels: Array,
+    i: int, rows: int, j: int, columns: int, first: int, last: int, depth: int,
+    a: Array, a_flipped: bool, b: Array, b_flipped: bool, in_place: bool, bias: Array, relu: int, out: Array,
 ) -> None:  # fmt: skip
     m, n = out.shape
-    size = a.shape[0] if a_flipped else a.shape[1]
-    a_row, a_k = (4, m * 4) if a_flipped else (size * 4, 4)
+    a_row, a_k = (4, m * 4) if a_flipped else (a.shape[1] * 4, 4)
     rows, columns = min(rows, m - i), min(columns, n - j)
-    panel, depth = panels.shape[1] * WIDTH * 4, panels.shape[1]
-    for k in range(0, size, depth):
-        steps = min(depth, size - k)
-        pack(b, b_flipped, k, steps, j, columns, panels)
+    panels = empty_panels(0 if in_place else columns, depth)
+    for k in range(first, last, depth):
+        steps = min(depth, last - k)
+        if in_place:
+            b_at, b_k, panel = address(b) + (k * n + j) * 4, n * 4, WIDTH * 4
+        else:
+            pack(b, b_flipped, k, steps, j, columns, panels)
+            b_at, b_k, panel = address(panels), WIDTH * 4, depth * WIDTH * 4
         for r in range(i, i + rows, ROWS):
             for p in range(-(-columns // WIDTH)):
                 column = j + p * WIDTH
                 tile(
                     address(a) + r * a_row + k * a_k, a_row, a_k, 0,
-                    address(panels) + p * panel, WIDTH * 4, 0, steps, 1,
+                    b_at + p * panel, b_k, 0, steps, 1,
                     address(out) + (r * n + column) * 4, n * 4, min(ROWS, i + rows - r),
                     min(WIDTH, j + columns - column),
-                    address(bias) + column * 4 if bias.size else 0, k, relu * (k + steps == size),
+                    address(bias) + column * 4 if bias.size and k == 0 else 0, k - first,
+                    relu * (k + steps == last),
                 )  # fmt: skip
 
 
-@jit
-def _multiply(
-    a: Array, a_flipped: bool, b: Array, b_flipped: bool, bias: Array, relu: int, out: Array
-) -> None:
+def _loop(
+    a: Array, a_flipped: bool, b: Array, b_flipped: bool, in_place: bool, bias: Array, relu: int,
+    sums: Array, out: Array, rows: int, columns: int, part: int, depth: int,
+) -> None:  # fmt: skip
     m, n = out.shape
-    rows, columns = _block(m, n)
-    panels = empty_panels(min(n, columns), _even(a.size // m, _DEPTH, 1))
-    for i in range(0, m, rows):
-        for j in range(0, n, columns):
-            _task(i, rows, j, columns, a, a_flipped, b, b_flipped, bias, relu, out, panels)
+    size = a.size // m
+    down, across, parts = -(-m // rows), -(-n // columns), sums.shape[0]
+    for task in prange(parts * down * across):
+        i, j = task // across % down * rows, task % across * columns
+        first = task // (across * down) * part
+        _task(
+            i, rows, j, columns, first, min(first + part, size), depth,
+            a, a_flipped, b, b_flipped, in_place, bias, relu * (parts == 1), sums[first // part],
+        )  # fmt: skip
+    if parts > 1:
+        for i in prange(m):
+            out[i] = sums[0, i]
+            for p in range(1, parts):
+                for j in range(n):
+                    out[i, j] += sums[p, i, j]
+            if relu:
+                for j in range(n):
+                    out[i, j] = np.float32(0) if out[i, j] < 0 else out[i, j]
 
 
-@jit(parallel=True)
-def _multiply_parallel(
-    a: Array, a_flipped: bool, b: Array, b_flipped: bool, bias: Array, relu: int, out: Array
-) -> None:
-    m, n = out.shape
-    rows, columns = _block(m, n)
-    across = -(-n // columns)
-    for task in prange(-(-m // rows) * across):
-        panels = empty_panels(min(n, columns), _even(a.size // m, _DEPTH, 1))
-        i, j = task // across * rows, task % across * columns
-        _task(i, rows, j, columns, a, a_flipped, b, b_flipped, bias, relu, out, panels)
+_multiply, _multiply_parallel = two_forms(_loop, "_multiply")

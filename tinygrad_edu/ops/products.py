@@ -19,6 +19,8 @@ from .registry import register
 
 __all__ = ["cross", "einsum", "linear", "matmul", "outer", "tensordot", "trace", "vecdot"]
 
+_TINY = 4096  # multiplications below which a layer is NumPy's at once: twice as quick for 56 x 2 x 3
+
 
 def _product(x1: Any, x2: Any) -> Any:
     """Multiply as np.matmul does, where it pays by the kernel that has every thread."""
@@ -104,6 +106,9 @@ class Linear(Function):
         if w.ndim != 2 or b.shape != w.shape[1:] or x.ndim < 1 or x.shape[-1] != w.shape[0]:
             raise ShapeError("expected x (…, inputs), w (inputs, outputs), b (outputs,)")
         relu = activation == "relu"
+        if x.ndim == 2 and len(x) * w.size < _TINY:
+            y = np.dot(x, w) + b
+            return np.maximum(y, 0) if relu else y
         if x.dtype == w.dtype == b.dtype == np.float32 and x.ndim > 1:
             return kernels.matmul(x, w, bias=b, relu=relu)
         y = np.matmul(x, w) + b
