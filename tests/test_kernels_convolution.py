@@ -108,6 +108,7 @@ LARGER = {
     "rows wider than a plane": ((1, 9, 1500, 2), (3, 3, 2, 3), (1, 1), ((0, 1), (1, 0)), *PLAIN),
     "stride beyond the kernel": ((9, 41, 40, 4), (2, 1, 4, 4), (3, 4), NO_PADDING, *PLAIN),
     "few filters": ((4, 40, 37, 21), (3, 3, 21, 2), (1, 1), ((1, 1), (2, 0)), *PLAIN),
+    "few filters, in two vectors": ((4, 40, 37, 21), (1, 3, 21, 20), (1, 1), ((0, 0), (1, 1)), *PLAIN),
     "few channels": ((4, 40, 37, 1), (5, 3, 1, 13), (2, 3), ((1, 1), (2, 0)), *PLAIN),
     "pointwise": ((20, 16, 16, 20), (1, 1, 20, 9), (1, 1), NO_PADDING, *PLAIN),
     "one output": ((20, 7, 7, 20), (7, 7, 20, 11), (1, 1), NO_PADDING, *PLAIN),

@@ -2,10 +2,10 @@
 
 The lanes of the micro-kernel are filters, and with one or two of them most lanes would idle. But every tap
 sees every pixel. So multiply each pixel by the weights of all taps at once, a product of matrices
-(pixels, C) x (C, taps * F) whose lanes are full; an output then adds up one number from each of the pixels
-that it sees. That is taps * F additions where the direct way takes taps * C / 16 as many multiplications:
-for 3 x 3 filters on 32 channels a quarter of the time. (Anderson et al., *Low-memory GEMM-based convolution
-algorithms for deep neural networks*, 2017, call it kn2row.)
+(pixels, C) x (C, taps * F) whose lanes are full; an output then adds up what lies for its F filters, side by
+side, at each of the pixels that it sees. For 3 x 3 filters on 32 channels that takes a quarter of the time.
+(Anderson et al., *Low-memory GEMM-based convolution algorithms for deep neural networks*, 2017, call it
+kn2row.)
 
 The gradient of the weights is that in reverse. Lay beside each pixel of the side with many channels what
 its taps meet on the side with few, taps * F numbers, and one product over all pixels holds the gradients of
@@ -22,11 +22,14 @@ from numba import prange
 
 from tinygrad_edu.kernels._arrays import Array
 from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._lanes import load, select, spread, store
 from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, plan
 from tinygrad_edu.kernels._simd import LANES, ROWS, address, tile
 
 __all__ = ["correlate", "suits", "suits_weights", "weight_grad"]
 
+_MOST = 64  # lanes; with more, the products no longer pay
+_VECTOR = 16  # float32 in a vector of _lanes
 _CHUNKS = 16  # in which pixels are added up, where there are as many bands
 _PIXELS = 128  # that a tile sees at once, about: beside them lie 16 KB
 
@@ -35,18 +38,17 @@ def suits(down: Axis, across: Axis, many: int, few: int) -> bool:
     """Whether sums are quicker this way than the direct one, by the vector operations a pixel."""
     side_by_side = all(a.step == 1 and (a.apart == 1 or a.taps == 1) for a in (down, across))
     taps = down.taps * across.taps
-    return side_by_side and _vectors(many, taps * few) < taps * many * -(-few // LANES)
+    vectors = -(-few // LANES)
+    products = many * -(-taps * few // LANES)
+    return side_by_side and taps * few <= _MOST and products + 2 * taps * vectors < taps * many * vectors
 
 
 def suits_weights(rows: int, columns: int, channels: int, many: int, few: int, filters: int) -> bool:
     """Whether the gradient of weights (rows, columns, channels, filters) is, with few numbers beside many."""
     directly = rows * _up(columns * channels, ROWS) * -(-filters // LANES)
-    return _vectors(_up(many, ROWS), rows * columns * few) < directly
-
-
-def _vectors(many: int, lanes: int) -> float:
-    """How many vector operations a pixel takes; a lane costs about one to add up, or to lay."""
-    return many * -(-lanes // LANES) + lanes if lanes <= WIDTH else np.inf
+    lanes = rows * columns * few
+    # A lane costs about one vector operation to lay.
+    return lanes <= WIDTH and _up(many, ROWS) * -(-lanes // LANES) + lanes < directly
 
 
 def _up(n: int, multiple: int) -> int:
@@ -62,73 +64,73 @@ def correlate(
     """Fill out with the sums; weights are (C, taps down, taps across, F)."""
     n, height, width, channels = x.shape
     lanes = weights[0].size
-    padded = np.zeros((channels, WIDTH), np.float32)
+    padded = np.zeros((channels, _up(lanes, LANES)), np.float32)
     padded[:, :lanes] = weights.reshape(channels, lanes)
-    pitch = LANES if lanes <= LANES else WIDTH
-    band = plan(n, height, width, pitch, 1, down, across).band
+    band = plan(n, height, width, padded.shape[1], 1, down, across).band
     bias = np.zeros(out.shape[3], np.float32) if bias is None else bias
-    arguments = (x, padded, lanes, pitch, bias, relu, out, down, across, band)
+    arguments = (x, padded, lanes, bias, relu, out, down, across, band)
     run(_correlate, _correlate_parallel, arguments, out.size // out.shape[3] * channels * lanes // QUICK)
 
 
 @jit
 def _correlate_task(
     task: int, x: Array, weights: Array, lanes: int, bias: Array, relu: bool, out: Array,
-    down: Axis, across: Axis, band: int, products: Array, sums: Array,
+    down: Axis, across: Axis, band: int, products: Array,
 ) -> None:  # fmt: skip
     bands = -(-down.sums // band)
     n, first = task // bands, task % bands * band
     rows = min(band, down.sums - first)
     _, height, width, channels = x.shape
-    filters, pitch = out.shape[3], products.shape[2]
+    filters, pitch = out.shape[3], weights.shape[1]
     top = first - down.before
     low = max(0, top)
     pixels = (min(height, top + rows + down.taps - 1) - low) * width
     start = address(x) + (n * height + low) * width * channels * 4
     for i in range(0, pixels, ROWS):
-        tile(
-            start + i * channels * 4, channels * 4, 4, 0, address(weights), WIDTH * 4, 0, channels, 1,
-            address(products) + i * pitch * 4, pitch * 4, min(ROWS, pixels - i), lanes, 0, 0, 0,
-        )  # fmt: skip
+        for lane in range(0, lanes, WIDTH):
+            tile(
+                start + i * channels * 4, channels * 4, 4, 0, address(weights) + lane * 4, pitch * 4, 0,
+                channels, 1, address(products) + (i * pitch + lane) * 4, pitch * 4,
+                min(ROWS, pixels - i), min(WIDTH, lanes - lane), 0, 0, 0,
+            )  # fmt: skip
+    zero = spread(np.float32(0))
     for y in range(rows):
-        to = out[n, down.first + (first + y) * down.out_step]
-        for f in range(filters):
-            sums[:] = bias[f]
-            for ky in range(max(0, -(top + y)), min(down.taps, height - (top + y))):
-                for kx in range(across.taps):
-                    shift = kx - across.before  # what sum j sees of it is at j + shift
-                    start_at, stop = max(0, -shift), min(across.sums, width - shift)
-                    if start_at < stop:
-                        lane = (ky * across.taps + kx) * filters + f
-                        seen = products[top + y + ky - low, start_at + shift : stop + shift, lane]
-                        target = sums[start_at:stop]
-                        for j in range(target.size):
-                            target[j] += seen[j]
-            for j in range(across.sums):
-                value = sums[j]
-                to[across.first + j * across.out_step, f] = 0 if relu and value < 0 else value
+        row = (n * out.shape[1] + down.first + (first + y) * down.out_step) * out.shape[2] + across.first
+        above, below = max(0, -(top + y)), min(down.taps, height - (top + y))
+        for j in range(across.sums):
+            column = j - across.before  # what the first tap sees
+            left, right = max(0, -column), min(across.taps, width - column)
+            for f in range(0, filters, _VECTOR):
+                value = load(bias, f, filters - f)
+                for ky in range(above, below):
+                    at = ((top + y + ky - low) * width + column + left) * pitch
+                    at += (ky * across.taps + left) * filters + f
+                    for _ in range(left, right):
+                        value += load(products, at, filters - f)
+                        at += pitch + filters
+                if relu:
+                    value = select(zero > value, zero, value)
+                store(out, (row + j * across.out_step) * filters + f, value, filters - f)
 
 
 @jit
 def _correlate(
-    x: Array, weights: Array, lanes: int, pitch: int, bias: Array, relu: bool, out: Array,
+    x: Array, weights: Array, lanes: int, bias: Array, relu: bool, out: Array,
     down: Axis, across: Axis, band: int,
 ) -> None:  # fmt: skip
-    products = np.empty((band + down.taps - 1, x.shape[2], pitch), np.float32)
-    sums = np.empty(across.sums, np.float32)
+    products = np.empty((band + down.taps - 1, x.shape[2], weights.shape[1]), np.float32)
     for task in range(x.shape[0] * -(-down.sums // band)):
-        _correlate_task(task, x, weights, lanes, bias, relu, out, down, across, band, products, sums)
+        _correlate_task(task, x, weights, lanes, bias, relu, out, down, across, band, products)
 
 
 @jit(parallel=True)
 def _correlate_parallel(
-    x: Array, weights: Array, lanes: int, pitch: int, bias: Array, relu: bool, out: Array,
+    x: Array, weights: Array, lanes: int, bias: Array, relu: bool, out: Array,
     down: Axis, across: Axis, band: int,
 ) -> None:  # fmt: skip
     for task in prange(x.shape[0] * -(-down.sums // band)):
-        products = np.empty((band + down.taps - 1, x.shape[2], pitch), np.float32)
-        sums = np.empty(across.sums, np.float32)
-        _correlate_task(task, x, weights, lanes, bias, relu, out, down, across, band, products, sums)
+        products = np.empty((band + down.taps - 1, x.shape[2], weights.shape[1]), np.float32)
+        _correlate_task(task, x, weights, lanes, bias, relu, out, down, across, band, products)
 
 
 # --- The gradient of the weights -------------------------------------------------------------------------

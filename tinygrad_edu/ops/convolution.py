@@ -13,6 +13,7 @@ from .. import kernels, ops
 from ..errors import ArgumentError, ShapeError
 from ..function import Function
 from ..tensor import Tensor
+from .activations import ReLU
 from .registry import register
 from .windows import Padding, Pair, output_size, pair, resolve_padding
 
@@ -30,8 +31,7 @@ def _before(activation: str | None, g: Any, out: Any) -> Any:
     """Return the gradient of what went into the activation, from that of what came out, and that itself."""
     if activation is None:
         return g
-    values = out.data if isinstance(out, Tensor) else out
-    return ops.where(values > 0, g, 0.0)  # not a product, in which inf * 0 would be nan
+    return ReLU.backward(g, out)
 
 
 def has_bias(call: str, b: Any, filters: int, activation: Any) -> bool:
