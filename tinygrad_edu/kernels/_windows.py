@@ -14,7 +14,6 @@ from tinygrad_edu.kernels._lanes import is_nan, load, load_as, select, spread, s
 
 __all__ = [
     "Window",
-    "pool_gather",
     "pool_max",
     "pool_max_parallel",
     "pool_mean",
@@ -97,23 +96,6 @@ def _scatter_image(n: int, g: Array, indices: Array, window: Window, out: Array)
 
 
 @jit
-def _gather_image(n: int, v: Array, indices: Array, window: Window, out: Array) -> None:
-    kh, kw, sh, sw, top, left = window
-    _, height, width, channels = v.shape
-    out[n] = 0
-    for oy in range(out.shape[1]):
-        y = oy * sh - top
-        for ox in range(out.shape[2]):
-            xx = ox * sw - left
-            for ky in range(max(0, -y), min(kh, height - y)):
-                for kx in range(max(0, -xx), min(kw, width - xx)):
-                    place = indices.dtype.type(ky * kw + kx)
-                    for c in range(channels):
-                        value, other = v[n, y + ky, xx + kx, c], out[n, oy, ox, c]
-                        out[n, oy, ox, c] = value if indices[n, oy, ox, c] == place else other
-
-
-@jit
 def _mean_image(n: int, x: Array, window: Window, out: Array) -> None:
     kh, kw, sh, sw, top, left = window
     _, height, width, channels = x.shape
@@ -176,12 +158,6 @@ def pool_scatter(g: Array, indices: Array, window: Window, out: Array) -> None:
 def pool_scatter_parallel(g: Array, indices: Array, window: Window, out: Array) -> None:
     for n in prange(g.shape[0]):
         _scatter_image(n, g, indices, window, out)
-
-
-@jit
-def pool_gather(v: Array, indices: Array, window: Window, out: Array) -> None:
-    for n in range(v.shape[0]):
-        _gather_image(n, v, indices, window, out)
 
 
 @jit

@@ -8,7 +8,7 @@ Several ways to compute the same thing, and here is chosen between them:
   multiplications. Where its results aren't finite, _direct says which of them;
 - :mod:`tinygrad_edu.kernels.gemm`, for 1 x 1 taps: a product of matrices, (pixels, C) and (C, F);
 - :mod:`tinygrad_edu.kernels._columns`, for float64: the windows copied into a matrix, and BLAS;
-- :mod:`tinygrad_edu.kernels._depthwise`, where each filter sees one channel alone.
+- :mod:`tinygrad_edu.kernels._depthwise`, for float32 where each filter sees one channel alone.
 """
 
 import math
@@ -36,9 +36,9 @@ __all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
 
 def _way(x: Array, w_shape: tuple[int, ...], groups: int) -> ModuleType:
     """Return the module that is to compute it."""
-    if w_shape[2] == 1 < groups:
-        return _depthwise
-    return _direct if x.dtype == np.float32 and 0 not in w_shape else _columns
+    if x.dtype != np.float32 or 0 in w_shape:
+        return _columns
+    return _depthwise if w_shape[2] == 1 < groups else _direct
 
 
 def _is_product(w_shape: tuple[int, ...], strides: Pair, padding: Padding, groups: int) -> bool:

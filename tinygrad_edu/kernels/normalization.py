@@ -10,7 +10,8 @@ numbers of a group lie side by side: :mod:`tinygrad_edu.kernels._normalize_rows`
 :mod:`tinygrad_edu.kernels._normalize_columns`.
 
 With few columns several rows are taken as one wide row, so that vectors are full; its columns are put
-together afterwards, as blocks are.
+together afterwards, as blocks are. float64 goes NumPy's plain way (:mod:`tinygrad_edu.kernels.reference`):
+it needs none of the care that keeps float32's digits, and spares everybody the time to compile it.
 """
 
 from typing import Any, NamedTuple
@@ -73,7 +74,7 @@ def _shared(parameter: Array, ndim: int) -> int:
 def _fitting(x: Array, gamma: Array, beta: Array, axes: Shape) -> tuple[_Layout, Shape, Array, Array] | None:
     """Return the layout, and scale and shift as they are repeated; None where the fast way doesn't fit."""
     layout = _layout(x.shape, axes)
-    if layout is None or not x.dtype == gamma.dtype == beta.dtype or x.dtype.char not in "fd":
+    if layout is None or not np.float32 == x.dtype == gamma.dtype == beta.dtype:
         return None
     first = min(_shared(gamma, x.ndim), _shared(beta, x.ndim))
     if first < layout.groups_from:
@@ -136,7 +137,8 @@ def normalize(
     """
     fitting = _fitting(x, gamma, beta, axes)
     if fitting is None:
-        y, mean, variance = reference.normalize(x, gamma, beta, axes, epsilon)
+        with np.errstate(all="ignore"):  # compiled code doesn't warn either
+            y, mean, variance = reference.normalize(x, gamma, beta, axes, epsilon)
         return deliver(y, out), mean, variance
     layout, _, gamma, beta = fitting
     x, kept = ready(x), tuple([1 if a in axes else n for a, n in enumerate(x.shape)])
@@ -205,9 +207,10 @@ def normalize_grad(
     """
     fitting = _fitting(x, gamma, beta, axes)
     if fitting is None or g.dtype != x.dtype:
-        moments = mean, variance
-        dx, *others = reference.normalize_grad(g, g_mean, g_variance, x, gamma, beta, *moments, axes, epsilon)
-        return deliver(dx, out), others[0], others[1]
+        given = g, g_mean, g_variance, x, gamma, beta, mean, variance
+        with np.errstate(all="ignore"):
+            dx, dgamma, dbeta = reference.normalize_grad(*given, axes, epsilon)
+        return deliver(dx, out), dgamma, dbeta
     layout, inner, scale, _ = fitting
     g, x = ready(g), ready(x)
     flat = layout.samples, layout.groups

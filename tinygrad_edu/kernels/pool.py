@@ -8,17 +8,19 @@ is what a second derivative needs.
 The idea of the mean's gradient: every cell that was counted gets an equal share. Cells on the padding are
 neither counted in a mean (TensorFlow's rule) nor can they win a maximum.
 
-Every image is independent of the others, so they are what threads share out.
+Every image is independent of the others, so they are what threads share out. What is rarely asked for takes
+the plain way of :mod:`tinygrad_edu.kernels.reference`, a pass over the images for each cell of a window, and
+spares everybody the time to compile it: float64, windows of more than 256 cells, and the gather.
 """
 
 import numpy as np
 
 from tinygrad_edu.errors import ShapeError
+from tinygrad_edu.kernels import reference
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair, deliver, output, ready, spatial_shape
 from tinygrad_edu.kernels._jit import run
 from tinygrad_edu.kernels._windows import (
     Window,
-    pool_gather,
     pool_max,
     pool_max_parallel,
     pool_mean,
@@ -99,7 +101,10 @@ def max_pool2d(
     shape = _positions(x.shape, pool_size, strides, padding)
     maxima = output(out, shape, x.dtype)
     places = output(indices, shape, np.uint8 if pool_size[0] * pool_size[1] <= 256 else np.int32)
-    run(pool_max, pool_max_parallel, (x, window, maxima, places), maxima.size * window[0] * window[1])
+    if _has_kernel(x, places):
+        run(pool_max, pool_max_parallel, (x, window, maxima, places), maxima.size * window[0] * window[1])
+    else:
+        maxima[...], places[...] = reference.max_pool2d(x, pool_size, strides, padding)
     return deliver(maxima, out), deliver(places, indices)
 
 
@@ -149,7 +154,11 @@ def max_pool2d_scatter(
     places = _places(indices, shape)
     result = output(out, x_shape, g.dtype)
     window = _window(pool_size, strides, padding)
-    run(pool_scatter, pool_scatter_parallel, (g, places, window, result), result.size)
+    if _has_kernel(g, places):
+        run(pool_scatter, pool_scatter_parallel, (g, places, window, result), result.size)
+    else:
+        with np.errstate(all="ignore"):  # compiled code doesn't warn either
+            result[...] = reference.max_pool2d_scatter(g, places, x_shape, pool_size, strides, padding)
     return deliver(result, out)
 
 
@@ -188,8 +197,12 @@ def max_pool2d_gather(
     shape = _positions(v.shape, pool_size, strides, padding)
     places = _places(indices, shape)
     result = output(out, shape, v.dtype)
-    pool_gather(v, places, _window(pool_size, strides, padding), result)
+    result[...] = reference.max_pool2d_gather(v, places, pool_size, strides, padding)
     return deliver(result, out)
+
+
+def _has_kernel(x: Array, indices: Array | None = None) -> bool:
+    return x.dtype == np.float32 and (indices is None or indices.dtype == np.uint8)
 
 
 def _places(indices: Array, shape: tuple[int, ...]) -> Array:
@@ -231,7 +244,11 @@ def avg_pool2d(x: Array, pool_size: Pair, strides: Pair, padding: Padding, out: 
     x = ready(x)
     window = _window(pool_size, strides, padding)
     result = output(out, _positions(x.shape, pool_size, strides, padding), x.dtype)
-    run(pool_mean, pool_mean_parallel, (x, window, result), result.size * window[0] * window[1])
+    if _has_kernel(x):
+        run(pool_mean, pool_mean_parallel, (x, window, result), result.size * window[0] * window[1])
+    else:
+        with np.errstate(all="ignore"):
+            result[...] = reference.avg_pool2d(x, pool_size, strides, padding)
     return deliver(result, out)
 
 
@@ -276,5 +293,9 @@ def avg_pool2d_scatter(
     _expect("g", g, _positions(x_shape, pool_size, strides, padding))
     result = output(out, x_shape, g.dtype)
     window = _window(pool_size, strides, padding)
-    run(pool_share, pool_share_parallel, (g, window, result), g.size * window[0] * window[1])
+    if _has_kernel(g):
+        run(pool_share, pool_share_parallel, (g, window, result), g.size * window[0] * window[1])
+    else:
+        with np.errstate(all="ignore"):
+            result[...] = reference.avg_pool2d_scatter(g, x_shape, pool_size, strides, padding)
     return deliver(result, out)

@@ -7,7 +7,7 @@ an image.
 
 Which pixels a new one is made of, and with which weights, is a sparse matrix for each of the two directions,
 row after row (the format CSR). Nearest and bilinear differ in nothing else, and the gradient is the same sum
-with both matrices transposed.
+with both matrices transposed. float64 goes the plain way of :mod:`tinygrad_edu.kernels.reference`.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,7 @@ import numpy as np
 from numba import prange
 
 from tinygrad_edu.errors import ShapeError
+from tinygrad_edu.kernels import reference
 from tinygrad_edu.kernels._arrays import Array, deliver, output, ready
 from tinygrad_edu.kernels._jit import jit, run
 from tinygrad_edu.kernels._lanes import fma, load, spread, store
@@ -107,5 +108,9 @@ def resample2d(x: Array, down: Blend, across: Blend, out: Array | None = None) -
         raise ShapeError(f"resample2d: x {x.shape} should be (N, {down.size}, {across.size}, C)")
     x = ready(x)
     result = output(out, (len(x), len(down.starts) - 1, len(across.starts) - 1, x.shape[3]), x.dtype)
-    run(_resample, _resample_parallel, (x, down, across, result), 2 * (result.size + x.size))
+    if x.dtype == np.float32:
+        run(_resample, _resample_parallel, (x, down, across, result), 2 * (result.size + x.size))
+    else:
+        with np.errstate(all="ignore"):  # compiled code doesn't warn either
+            result[...] = reference.resample2d(x, down, across)
     return deliver(result, out)
