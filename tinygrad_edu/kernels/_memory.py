@@ -32,7 +32,7 @@ MOST_IDLE = 2**29  # bytes that may lie idle
 _lock = threading.RLock()  # of one's own thread too: a collection within may end an array's life
 _serial = count()
 _idle: "dict[int, OrderedDict[int, Any]]" = {}  # by size, then in the order in which they were given back
-_idle_total = 0
+_idle_total = _lent_total = _most_lent = 0  # bytes; the last since memory was last released
 _lent: dict[int, tuple[Any, Any]] = {}  # by number: the weak reference that gives the block back, the block
 
 
@@ -51,7 +51,7 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
     >>> empty((3, 400_000), np.float32).shape
     (3, 400000)
     """
-    global _idle_total
+    global _idle_total, _lent_total, _most_lent
     dtype = np.dtype(dtype)
     wanted = prod(shape) * dtype.itemsize
     if wanted < SMALL:
@@ -63,6 +63,8 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         if waiting:
             _, block = waiting.popitem()  # the last to come back is the likeliest to be in a cache still
             _idle_total -= size
+        _lent_total += size
+        _most_lent = max(_most_lent, _lent_total)
     if block is None:
         block = _new_block(size)
     array: NDArray[Any] = np.ndarray(shape, dtype, block)
@@ -89,10 +91,10 @@ def idle_bytes() -> int:
 
 def release_idle() -> None:
     """Give the idle memory back to the system."""
-    global _idle_total
+    global _idle_total, _most_lent
     with _lock:
         _idle.clear()
-        _idle_total = 0
+        _idle_total, _most_lent = 0, _lent_total
 
 
 def _rounded(size: int) -> int:
@@ -106,13 +108,15 @@ def _rounded(size: int) -> int:
 
 
 def _take_back(number: int, _: Any = None) -> None:
-    global _idle_total
+    global _idle_total, _lent_total
     with _lock:
         _, block = _lent.pop(number)
         size = len(block)
         _idle.setdefault(size, OrderedDict())[number] = block
         _idle_total += size
-        while _idle_total > MOST_IDLE:
+        _lent_total -= size
+        # Idle is no more than was ever in use at once: what a step needs, not also what it left by the way.
+        while _idle_total > min(MOST_IDLE, _most_lent):
             _, oldest = min((next(iter(blocks)), s) for s, blocks in _idle.items() if blocks)
             _idle[oldest].popitem(last=False)
             _idle_total -= oldest
