@@ -24,8 +24,9 @@ from numba import prange
 
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair, pad
 from tinygrad_edu.kernels._arrays import spread as reach
-from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._jit import jit
 from tinygrad_edu.kernels._lanes import fma, load, spread, store
+from tinygrad_edu.kernels._threads import run
 
 __all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad"]
 

@@ -28,9 +28,10 @@ from numba import prange
 
 from tinygrad_edu.kernels import _few
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
-from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._jit import jit
 from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, Plan, phases, plan
 from tinygrad_edu.kernels._simd import ROWS, address, tile
+from tinygrad_edu.kernels._threads import run
 
 __all__ = ["conv2d", "conv2d_input_grad", "copy_rows", "seen"]
 

@@ -21,10 +21,11 @@ import numpy as np
 from numba import prange
 
 from tinygrad_edu.kernels._arrays import Array
-from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._jit import jit
 from tinygrad_edu.kernels._lanes import load, select, spread, store
 from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, plan
 from tinygrad_edu.kernels._simd import LANES, ROWS, address, tile
+from tinygrad_edu.kernels._threads import run
 
 __all__ = ["correlate", "suits", "suits_weights", "weight_grad"]
 

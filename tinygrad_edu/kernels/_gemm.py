@@ -27,10 +27,11 @@ import numpy as np
 from numba import prange
 
 from tinygrad_edu.kernels._arrays import Array
-from tinygrad_edu.kernels._jit import jit, run, two_forms
+from tinygrad_edu.kernels._jit import jit, two_forms
 from tinygrad_edu.kernels._memory import empty
 from tinygrad_edu.kernels._panels import WIDTH, empty_panels, pack
 from tinygrad_edu.kernels._simd import LANES, ROWS, address, tile
+from tinygrad_edu.kernels._threads import run
 
 __all__ = ["multiply"]
 

@@ -25,9 +25,7 @@ import numba
 from numba.core import caching, event
 from platformdirs import user_cache_path
 
-from tinygrad_edu.kernels._threads import run
-
-__all__ = ["cache_folder", "jit", "part", "run", "set_compile_announcer", "signatures", "two_forms"]
+__all__ = ["cache_folder", "jit", "part", "set_compile_announcer", "signatures", "two_forms"]
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -31,9 +31,10 @@ import numpy as np
 from numba import prange
 
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
-from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._jit import jit
 from tinygrad_edu.kernels._memory import empty
 from tinygrad_edu.kernels._simd import LANES, ROWS, VECTORS, address, tile
+from tinygrad_edu.kernels._threads import run
 from tinygrad_edu.kernels._winograd_transforms import (
     POINTS,
     RESULTS,

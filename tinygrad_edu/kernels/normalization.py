@@ -20,7 +20,6 @@ import numpy as np
 
 from tinygrad_edu.kernels import reference
 from tinygrad_edu.kernels._arrays import Array, deliver, output, ready
-from tinygrad_edu.kernels._jit import run
 from tinygrad_edu.kernels._normalize_columns import (
     column_grads,
     column_grads_parallel,
@@ -28,6 +27,7 @@ from tinygrad_edu.kernels._normalize_columns import (
     columns_parallel,
 )
 from tinygrad_edu.kernels._normalize_rows import row_grads, row_grads_parallel, rows, rows_parallel
+from tinygrad_edu.kernels._threads import run
 
 __all__ = ["normalize", "normalize_grad"]
 

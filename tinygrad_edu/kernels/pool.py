@@ -18,7 +18,7 @@ import numpy as np
 from tinygrad_edu.errors import ShapeError
 from tinygrad_edu.kernels import reference
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair, deliver, output, ready, spatial_shape
-from tinygrad_edu.kernels._jit import run
+from tinygrad_edu.kernels._threads import run
 from tinygrad_edu.kernels._windows import (
     Window,
     pool_max,

@@ -18,8 +18,9 @@ from numba import prange
 from tinygrad_edu.errors import ShapeError
 from tinygrad_edu.kernels import reference
 from tinygrad_edu.kernels._arrays import Array, deliver, output, ready
-from tinygrad_edu.kernels._jit import jit, run
+from tinygrad_edu.kernels._jit import jit
 from tinygrad_edu.kernels._lanes import fma, load, spread, store
+from tinygrad_edu.kernels._threads import run
 
 __all__ = ["Blend", "resample2d"]
 

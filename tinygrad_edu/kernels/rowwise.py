@@ -17,7 +17,8 @@ from numba import prange
 from tinygrad_edu.errors import ShapeError
 from tinygrad_edu.kernels import _scalar, reference
 from tinygrad_edu.kernels._arrays import Array, deliver, output, ready
-from tinygrad_edu.kernels._jit import part, run, two_forms
+from tinygrad_edu.kernels._jit import part, two_forms
+from tinygrad_edu.kernels._threads import run
 
 __all__ = ["log_softmax", "log_softmax_grad", "softmax", "softmax_grad"]
 
