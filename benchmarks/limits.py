@@ -71,8 +71,14 @@ class Counter(Observer):
         shapes = [x for x in node.inputs if hasattr(x, "shape")]
         products = [d for d in there if d.ndim > 1]  # not the bias, which is a sum
         self.operations += len(products) * _operations(node.fn.name, shapes, _Shape(node.shape))
-        inputs = sum(math.prod(x.shape) * 4 for x in shapes)
+        inputs = sum(_size(x.shape) * 4 for x in shapes)
         self.bytes += inputs + sum(d.nbytes for d in (g, *there) if hasattr(d, "nbytes"))
+
+
+def _size(shape: Any) -> int:
+    """Count the numbers of a result, or of several."""
+    several = bool(shape) and isinstance(shape[0], tuple)
+    return sum(map(_size, shape)) if several else math.prod(shape)
 
 
 class _Shape:
@@ -84,9 +90,9 @@ def _operations(name: str, inputs: Any, result: Any) -> int:
     """Count those of a forward pass; the gradient of each operand takes as many."""
     if name in ("linear", "matmul"):
         return 2 * math.prod(result.shape) * inputs[0].shape[-1]
-    if name == "conv2d":
+    if name in ("conv2d", "conv2d_bias"):
         return 2 * math.prod(result.shape) * math.prod(inputs[1].shape[:3])
-    if name == "conv2d_input_grad":  # from the small images
+    if name in ("conv2d_input_grad", "conv2d_transpose_bias"):  # from the small images
         return 2 * math.prod(inputs[0].shape) * math.prod(inputs[1].shape[:3])
     return 0
 

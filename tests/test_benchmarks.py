@@ -266,3 +266,18 @@ def test_the_command_runs_without_any_peer(tmp_path, options):
     found = json.loads((tmp_path / "results.json").read_text())
     assert found["machine"]["threads"] == 2
     assert found["workloads"]["W5a"]["engines"]["ours"]["ms"]["median"] > 0
+
+
+def test_the_floor_counts_what_a_step_multiplies():
+    import tinygrad_edu as te
+    from benchmarks.limits import Counter
+
+    x = te.Tensor(np.ones((2, 4, 4, 3), np.float32), requires_grad=True)
+    w = te.Tensor(np.ones((3, 3, 3, 5), np.float32), requires_grad=True)
+    b = te.Tensor(np.ones(5, np.float32), requires_grad=True)
+    with Counter() as count:
+        y = te.conv2d(x, w, b, padding="same")
+        first, second = te.split(te.reshape(y, (2, 80)) @ te.Tensor(np.ones((80, 4), np.float32)), 2, axis=1)
+        (first * second).sum().backward()
+    convolution, product = 2 * 2 * 4 * 4 * 5 * 27, 2 * 2 * 80 * 4
+    assert count.operations == 3 * convolution + 2 * product
