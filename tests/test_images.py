@@ -190,6 +190,10 @@ X, W = np.ones((1, 4, 4, 2)), np.ones((3, 3, 2, 4))
 
 REFUSED = {
     "groups that don't divide": (lambda: te.conv2d(X, W, groups=3), "groups=3 must divide the 2 channels"),
+    "channels first": (
+        lambda: te.conv2d(np.ones((2, 3, 8, 9)), np.ones((3, 3, 3, 5))),
+        r"permute_dims\(x, \(0, 2, 3, 1\)\)",
+    ),
     "filters for other groups": (lambda: te.conv2d(X, W, groups=2), "made for 4"),
     "filters not divided": (lambda: te.conv2d(X, W[:, :, :1, :3], groups=2), "groups=2 must divide"),
     "no group": (lambda: te.conv2d(X, W, groups=0), "groups must be a positive"),

@@ -70,6 +70,9 @@ def expect(call: str, x: Any, w: Any, groups: int = 1) -> tuple[Shape, Shape]:
             problem = f"; groups={groups} must divide the {xs[-1]} channels and the last axis of the filters"
         elif seen != xs[-1]:
             problem = f"; the images have {xs[-1]} channels, the filters are made for {seen}"
+            if xs[1] == seen:
+                order = (0, *range(2, rank), 1)
+                problem += f". If the channels are axis 1, as in PyTorch: permute_dims(x, {order})"
         else:
             return xs, ws
     raise ShapeError(f"{call}: expected {images} and {filters} with equal C, got {xs} and {ws}{problem}")

@@ -79,7 +79,11 @@ class BatchNormalization(Layer):
     def build(self, input_shape: Shape) -> None:
         axis = normalize_axis(self.axis, len(input_shape), self.name)
         if axis == 0:
-            raise ArgumentError(f"{self.name}: axis {self.axis} is that of the batch; name the channels'")
+            raise ArgumentError(
+                f"{self.name}: axis {self.axis} must be that of the channels, and here it is that of the "
+                f"batch: the input has {len(input_shape)} axes. Name the channels' axis, or "
+                "give a single sample an axis for the batch: x[None]"
+            )
         channels = (input_shape[axis],)
         self.gamma = self.add_weight("gamma", channels, self.gamma_initializer) if self.scale else None
         self.beta = self.add_weight("beta", channels, self.beta_initializer) if self.center else None
