@@ -202,8 +202,10 @@ def starts_of(
         elif create_graph and isinstance(g, Tensor):
             with enable_grad():
                 g = g if g.dtype == y.dtype else g.astype(y.dtype)
-        else:  # a copy, since it may become the grad of a leaf
-            g = np.array(as_array(g.detach() if isinstance(g, Tensor) else g, y.dtype))
+        else:  # a copy where it becomes the gradient of a leaf, or a hook may write to it
+            g = as_array(g.detach() if isinstance(g, Tensor) else g, y.dtype)
+            if y.node is None or y.node.hooks or create_graph:
+                g = np.array(g)
             g = wrap(g, None) if create_graph else g
         if g.shape != y.shape:
             raise ShapeError(f"backward: the output is {y.shape}, but the gradient given for it {g.shape}")

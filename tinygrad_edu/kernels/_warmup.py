@@ -61,8 +61,9 @@ def _pooling(dtype: Any) -> None:
 
 
 def _resampling(dtype: Any) -> None:
-    blend = Blend(6, np.array([0, 1]), np.array([0]), np.ones(1))
-    kernels.resample2d(_images(dtype), blend, blend)
+    for starts, sources in (([0, 1], [0]), (range(7), range(6)), ([0, 6], range(6))):  # a blend, copies, sums
+        blend = Blend(6, np.array(starts), np.array(sources), np.ones(len(sources)))
+        kernels.resample2d(_images(dtype), blend, blend)
 
 
 def _sums(dtype: Any) -> None:

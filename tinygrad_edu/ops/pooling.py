@@ -6,8 +6,6 @@ Max pooling remembers which cell of each window won. With the winners held fixed
 
 from typing import Any
 
-import numpy as np
-
 from .. import kernels, ops
 from ..errors import ShapeError
 from ..function import Function
@@ -24,6 +22,7 @@ from .windows import (
     output_size,
     pair,
     resolve_padding,
+    shape_of,
 )
 
 __all__ = [
@@ -36,7 +35,7 @@ Shape = tuple[int, ...]
 
 def _expect(call: str, x: Any, images: str) -> Shape:
     """Return the shape of x, once it is seen to have the dimensions of "images (N, H, W, C)", say."""
-    shape: Shape = np.shape(x)
+    shape: Shape = shape_of(x)
     if len(shape) != images.count(",") + 1:
         raise ShapeError(f"{call}: expected {images}, got shape {shape}")
     return shape

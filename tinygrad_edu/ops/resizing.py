@@ -15,7 +15,7 @@ from ..function import Function
 from ..tensor import Tensor
 from .reduction import floating
 from .registry import register
-from .windows import Pair, pair
+from .windows import Pair, pair, shape_of
 
 if TYPE_CHECKING:
     from ..kernels.resize import Blend
@@ -78,7 +78,7 @@ def upsample2d(x: Any, /, size: int | Pair = 2, *, interpolation: str = "nearest
 
 
 def _image_size(call: str, x: Any) -> Pair:
-    shape = np.shape(x)
+    shape = shape_of(x)
     if len(shape) != 4 or 0 in shape[1:3]:
         raise ShapeError(f"{call}: expected images (N, H, W, C) of at least one pixel, got shape {shape}")
     return shape[1], shape[2]

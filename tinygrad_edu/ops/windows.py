@@ -13,11 +13,17 @@ from ..kernels._arrays import spread
 
 __all__ = [
     "Padding", "Pair", "across", "across_padding", "as_images", "as_sequences", "output_size", "pair",
-    "resolve_padding", "spread", "transposed_size",
+    "resolve_padding", "shape_of", "spread", "transposed_size",
 ]  # fmt: skip
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Return the shape of a Tensor, an array, or nested lists: ``np.shape`` takes a detour for a Tensor."""
+    shape: tuple[int, ...] = x.shape if hasattr(x, "shape") else np.shape(x)
+    return shape
 
 
 def _is_whole(value: Any, least: int) -> bool:
@@ -114,7 +120,7 @@ def transposed_size(
 
 def as_images(x: Any) -> Any:
     """Return sequences (N, L, C) as images (N, 1, L, C)."""
-    n, length, channels = np.shape(x)
+    n, length, channels = shape_of(x)
     return ops.reshape(x, (n, 1, length, channels))
 
 
