@@ -13,12 +13,14 @@ WIDTH = LANES * VECTORS
 
 @jit
 def _call(
-    a, a_row, a_k, a_segment, b, b_k, b_segment, length, segments, c, c_row, rows, lanes, bias, add, relu
-):
+    a, a_row, a_k, a_segment, b, b_k, b_segment, length, segments, c, c_row, rows, lanes, bias, add, relu,
+    ahead=False,
+):  # fmt: skip
     at = address(bias) if bias.size else 0
+    next_rows = address(a) + rows * a_row * 4 if ahead else 0
     tile(
         address(a), a_row * 4, a_k * 4, a_segment * 4, address(b), b_k * 4, b_segment * 4, length, segments,
-        address(c), c_row * 4, rows, lanes, at, add, relu,
+        address(c), c_row * 4, rows, lanes, at, add, relu, next_rows,
     )  # fmt: skip
 
 
@@ -32,10 +34,11 @@ def _call(
     biased=st.booleans(),
     add=st.booleans(),
     relu=st.booleans(),
+    ahead=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_tile_is_the_sum_over_steps_and_segments(
-    rows, lanes, length, segments, gap, step, biased, add, relu, seed
+    rows, lanes, length, segments, gap, step, biased, add, relu, ahead, seed
 ):
     rng = np.random.default_rng(seed)
     a_segment = length * step + gap
@@ -50,7 +53,7 @@ def test_tile_is_the_sum_over_steps_and_segments(
     wide[:, :lanes] = np.maximum(sums, 0) if relu else sums
     _call(
         a, a.shape[1], step, a_segment, b, WIDTH, (length + gap) * WIDTH, length, segments,
-        c, c.shape[1], rows, lanes, bias, int(add), int(relu),
+        c, c.shape[1], rows, lanes, bias, int(add), int(relu), ahead,
     )  # fmt: skip
     np.testing.assert_allclose(c, wide, rtol=1e-5, atol=1e-5)  # and the gap beside the tile is as it was
 

@@ -203,7 +203,7 @@ def _task(
                         a + part * part_step, across.step * pixel, 4, run_step,
                         panel + part * runs * length * WIDTH * 4, WIDTH * 4, length * WIDTH * 4, length, runs,
                         c, out_pixel, min(ROWS, across.sums - i), min(WIDTH, filters - f),
-                        panel_bias, part, relu * (part == parts - 1),
+                        panel_bias, part, relu * (part == parts - 1), 0,
                     )  # fmt: skip
 
 

@@ -107,7 +107,7 @@ def _task(
                             a + r * 4, 4, across.step * pixel, down.step * row,
                             address(panel) + y * b_row, WIDTH * 4, b_row, across.sums, min(block, rows - y),
                             c + r * grads.shape[4] * 4, grads.shape[4] * 4, min(ROWS, length - r), lanes,
-                            0, add, 0,
+                            0, add, 0, 0,
                         )  # fmt: skip
             add = 1
 

@@ -93,6 +93,7 @@ def _task(
     a: Array, a_flipped: bool, b: Array, b_flipped: bool, in_place: bool, bias: Array, relu: int, out: Array,
 ) -> None:  # fmt: skip
     m, n = out.shape
+    size = a.size // m
     a_row, a_k = (4, m * 4) if a_flipped else (a.shape[1] * 4, 4)
     rows, columns = min(rows, m - i), min(columns, n - j)
     panels = empty_panels(0 if in_place else columns, depth)
@@ -104,6 +105,11 @@ def _task(
             pack(b, b_flipped, k, steps, j, columns, panels)
             b_at, b_k, panel = address(panels), WIDTH * 4, depth * WIDTH * 4
         for r in range(i, i + rows, ROWS):
+            ahead = 0  # what of A is read next: more rows, or from a transposed A the next steps of K
+            if not a_flipped and steps == size and r + ROWS < m:
+                ahead = address(a) + (r + ROWS) * a_row
+            elif a_flipped and rows == m and k + depth < size:
+                ahead = address(a) + (k + depth) * a_k + r * depth * 4
             for p in range(-(-columns // WIDTH)):
                 column = j + p * WIDTH
                 tile(
@@ -112,7 +118,7 @@ def _task(
                     address(out) + (r * n + column) * 4, n * 4, min(ROWS, i + rows - r),
                     min(WIDTH, j + columns - column),
                     address(bias) + column * 4 if bias.size and k == 0 else 0, k - first,
-                    relu * (k + steps == last),
+                    relu * (k + steps == last), ahead,
                 )  # fmt: skip
 
 

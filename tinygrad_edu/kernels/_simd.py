@@ -40,6 +40,7 @@ _VOID, _I32, _I64, _FLOAT = ir.VoidType(), ir.IntType(32), ir.IntType(64), ir.Fl
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 _MASK = ir.VectorType(ir.IntType(1), LANES)
 _INDICES = ir.VectorType(_I64, LANES)
+_FIRST_CACHE, _SECOND_CACHE = 3, 2  # where llvm.prefetch brings a line to
 
 
 @intrinsic
@@ -56,7 +57,7 @@ def address(typingctx, array):
 @intrinsic
 def tile(
     typingctx, a, a_row, a_k, a_segment, b, b_k, b_segment, length, segments,
-    c, c_row, rows, lanes, bias, add, relu,
+    c, c_row, rows, lanes, bias, add, relu, ahead,
 ):  # fmt: skip
     """Compute C[r, n] = sum over s, k of A[r, s, k] * B[s, k, n] for r < rows <= ROWS, n < lanes.
 
@@ -65,6 +66,9 @@ def tile(
     are neighbours in B and in C. Of B whole vectors are read, also beyond the lanes; of C nothing else is
     touched. If ``add`` isn't 0, C's old values are added; otherwise, if ``bias`` isn't, the vectors there.
     If ``relu`` isn't 0, what is below 0 becomes 0, and NaN stays.
+
+    Memory is asked for what a later tile will read: from the address ``ahead`` on, or not if that is 0, as
+    many numbers a step as the tile takes from A. They come to the second cache while the tile is at work.
     """
 
     def generate(context, builder, signature, args):
@@ -82,7 +86,7 @@ def tile(
 
 _ARGUMENTS = (
     "a", "a_row", "a_k", "a_segment", "b", "b_k", "b_segment", "length", "segments",
-    "c", "c_row", "rows", "lanes", "bias", "add", "relu",
+    "c", "c_row", "rows", "lanes", "bias", "add", "relu", "ahead",
 )  # fmt: skip
 
 
@@ -101,6 +105,11 @@ def _function(module: ir.Module, vectors: int) -> Any:
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     width = f"v{LANES}f32"
     pointer = _VECTOR.as_pointer()
+    prefetch = _declared(module, "llvm.prefetch.p0", _VOID, [pointer, _I32, _I32, _I32])
+
+    def ask_for(at: Any, to_write: bool, nearness: int) -> None:
+        builder.call(prefetch, [at, _I32(int(to_write)), _I32(nearness), _I32(1)])
+
     fma = _declared(module, f"llvm.fma.{width}", _VECTOR, [_VECTOR] * 3)
     load = _declared(module, f"llvm.masked.load.{width}.p0", _VECTOR, [pointer, _I32, _MASK, _VECTOR])
     store = _declared(module, f"llvm.masked.store.{width}.p0", _VOID, [_VECTOR, pointer, _I32, _MASK])
@@ -127,16 +136,23 @@ def _function(module: ir.Module, vectors: int) -> Any:
                     builder.call(load, [_pointer(builder, c_rows[r], _VECTOR, v), _I32(4), masks[v], zero]),
                     sums[r, v],
                 )
-        with otherwise, builder.if_then(cgutils.is_not_null(builder, given["bias"])):
-            for r, v in cells:
-                builder.store(_load(builder, given["bias"], _VECTOR, v), sums[r, v])
+        with otherwise:
+            for r, v in cells:  # a cache takes in a line before it is written to: let that begin now
+                ask_for(_pointer(builder, c_rows[r], _VECTOR, v), True, _FIRST_CACHE)
+            with builder.if_then(cgutils.is_not_null(builder, given["bias"])):
+                for r, v in cells:
+                    builder.store(_load(builder, given["bias"], _VECTOR, v), sums[r, v])
 
     a_off = cgutils.alloca_once(builder, _I64)  # steps that are added up are cheaper than ones multiplied
     b_at = cgutils.alloca_once(builder, _I64)
+    ahead_at = cgutils.alloca_once(builder, _I64)
+    wanted = cgutils.is_not_null(builder, given["ahead"])
+    builder.store(builder.select(wanted, given["ahead"], given["a"]), ahead_at)
     with cgutils.for_range(builder, given["segments"]) as segment:
         builder.store(builder.mul(segment.index, given["a_segment"]), a_off)
         builder.store(builder.add(given["b"], builder.mul(segment.index, given["b_segment"])), b_at)
         with cgutils.for_range(builder, given["length"]):
+            ask_for(_pointer(builder, builder.load(ahead_at), _VECTOR), False, _SECOND_CACHE)
             b = [_load(builder, builder.load(b_at), _VECTOR, v) for v in range(vectors)]
             for r in range(ROWS):
                 at = builder.add(a_rows[r], builder.load(a_off))
@@ -145,6 +161,7 @@ def _function(module: ir.Module, vectors: int) -> Any:
                     builder.store(builder.call(fma, [a, b[v], builder.load(sums[r, v])]), sums[r, v])
             builder.store(builder.add(builder.load(a_off), given["a_k"]), a_off)
             builder.store(builder.add(builder.load(b_at), given["b_k"]), b_at)
+            builder.store(builder.add(builder.load(ahead_at), _I64(ROWS * 4)), ahead_at)
 
     rectified = cgutils.is_not_null(builder, given["relu"])
     floor = _spread(builder, builder.select(rectified, _FLOAT(0.0), _FLOAT(float("-inf"))), _VECTOR)

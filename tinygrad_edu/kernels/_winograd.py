@@ -227,7 +227,7 @@ def _forward_block(
                 tile(
                     v_at + t * channels * 4, channels * 4, 4, 0, u_at, _WIDTH * 4, 0, channels, 1,
                     m_at + (t * filters + f) * 4, filters * 4,
-                    min(ROWS, last - first - t), min(_WIDTH, filters - f), 0, 0, 0,
+                    min(ROWS, last - first - t), min(_WIDTH, filters - f), 0, 0, 0, 0,
                 )  # fmt: skip
     finite = 1
     results = np.empty((RESULTS, RESULTS, filters), np.float32)
@@ -334,7 +334,7 @@ def _sum_share(
                         v_at + c * 4, 4, channels * 4, 0,
                         p_at + f * _BLOCK * 4, _WIDTH * 4, 0, tiles, 1,
                         to + (c * filters + f) * 4, filters * 4,
-                        min(ROWS, channels - c), min(_WIDTH, filters - f), 0, int(first > start), 0,
+                        min(ROWS, channels - c), min(_WIDTH, filters - f), 0, int(first > start), 0, 0,
                     )  # fmt: skip
 
 
