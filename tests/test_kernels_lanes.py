@@ -7,7 +7,19 @@ from hypothesis import strategies as st
 from kernel_cases import SPECIAL, unhurried
 
 from tinygrad_edu.kernels._jit import jit
-from tinygrad_edu.kernels._lanes import fma, is_nan, load, load_as, select, spread, store
+from tinygrad_edu.kernels._lanes import (
+    fma,
+    is_nan,
+    load,
+    load_as,
+    load_wide,
+    select,
+    settle,
+    spread,
+    spread_wide,
+    store,
+    store_past,
+)
 
 
 @jit
@@ -47,3 +59,28 @@ def test_lanes_compute_as_numpy_does_and_touch_nothing_else(dtype, n, beyond, se
         larger = (y > x) | (np.isnan(y) & ~np.isnan(x))
     np.testing.assert_array_equal(wins, 1 + larger)
     np.testing.assert_array_equal(out[5], numbers * (1 + larger).astype(dtype))
+
+
+@jit
+def _work_wide(x, out, past, n):
+    """Write x * x + 2 by wide vectors, and the same past the caches."""
+    two = spread_wide(x.dtype.type(2))
+    for i in range(0, n, 256 // x.itemsize):
+        a = load_wide(x, i, n - i)
+        store(out, i, fma(a, a, two), n - i)
+        if past.size:
+            store_past(past, i, fma(a, a, two))
+    settle()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [0, 1, 15, 64, 100, 256])
+def test_wide_lanes_are_four_vectors_and_touch_nothing_else(dtype, n):
+    x = np.random.default_rng(0).standard_normal(n).astype(dtype)
+    out, past = np.full(n + 70, 7, dtype), np.empty(n + 16, dtype)
+    first = -past.ctypes.data % 64 // past.itemsize
+    past = past[first : first + (n if n % 64 == 0 else 0)]
+    _work_wide(x, out, past, n)
+    np.testing.assert_allclose(out[:n], x * x + 2, rtol=1e-6)
+    assert (out[n:] == 7).all()
+    np.testing.assert_array_equal(past, out[: past.size])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from kernel_cases import DTYPES, arrays, given_out, unhurried
 
 from tinygrad_edu import kernels
-from tinygrad_edu.kernels import reference
+from tinygrad_edu.kernels import normalization, reference
 
 
 @st.composite
@@ -138,3 +138,56 @@ def test_one_sample_and_equal_numbers_give_the_shift():
         y, _, variance = kernels.normalize(x, gamma, beta, (0,), 1e-3)
         assert (y == beta).all()
         assert not variance.any()
+
+
+def jumps(rng, rows, channels):
+    """Columns whose mean moves: by a jump, by a slope, by outliers at the start of a block and of all."""
+    x = rng.standard_normal((rows, channels)) * 0.1
+    place = np.arange(rows)[:, None]
+    moved = [
+        1e4 * (place >= rows // 3),
+        place * 1.0,
+        1e4 * (place == 0),
+        1e4 * (place % 128 == 0),
+        1e4 + 0 * place,
+    ]
+    for c in range(channels):
+        x[:, c : c + 1] += moved[c % len(moved)]
+    return x.astype(np.float32)
+
+
+@pytest.mark.parametrize("rows", [17, 129, 1001, 40_000])
+@pytest.mark.parametrize("channels", [1, 5, 67])
+def test_the_variance_keeps_its_digits_where_the_mean_moves(rows, channels):
+    x = jumps(np.random.default_rng(0), rows, channels)
+    gamma, beta = np.ones(channels, np.float32), np.zeros(channels, np.float32)
+    y, mean, variance = kernels.normalize(x, gamma, beta, (0,), 1e-3)
+    exact, exact_mean, exact_variance = reference.normalize(*wide(x, gamma, beta), (0,), 1e-3)
+    np.testing.assert_allclose(
+        mean, exact_mean, rtol=0, atol=2e-7 * np.sqrt(exact_mean**2 + exact_variance).max()
+    )
+    np.testing.assert_allclose(variance, exact_variance, rtol=5e-6)
+    np.testing.assert_allclose(y, exact, rtol=5e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(3001, 128), (70, 64, 64), (90, 50, 100)])
+@pytest.mark.parametrize("offset", [0, 1])
+def test_a_result_stored_past_the_caches_is_the_same_to_the_bit(monkeypatch, shape, offset):
+    rng = np.random.default_rng(0)
+    axes = tuple(range(len(shape) - 1))
+    x, g = rng.standard_normal((2, *shape)).astype(np.float32)
+    gamma, beta = rng.standard_normal((2, shape[-1])).astype(np.float32)
+    found = []
+    for room in (x.nbytes * 10, 0):
+        monkeypatch.setattr(normalization, "_ROOM", room)
+        out = np.empty(x.size + 16, np.float32)
+        first = -out.ctypes.data % 64 // 4 + offset  # at the start of a line, or behind it
+        out = out[first : first + x.size].reshape(shape)
+        y, mean, variance = kernels.normalize(x, gamma, beta, axes, 1e-3, out=out)
+        grads = kernels.normalize_grad(
+            g, mean, variance, x, gamma, beta, mean, variance, axes, 1e-3, out=np.empty_like(x)
+        )
+        assert y is out
+        found.append((y.copy(), mean, variance, *grads))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -9,6 +9,9 @@ the time. Here a kernel says what it means: :func:`load` a vector, add and multi
 A vector is 64 bytes: 16 float32 or 8 float64, one register with AVX-512 and two with AVX2. Places are counted
 in elements from the start of a contiguous array, whatever its shape, and nobody checks them. At the end of
 a row of channels, the loads and stores take only the first ``n`` lanes.
+
+A wide vector is four of them as one value, 64 float32 side by side: one line of a kernel then is four
+instructions that don't wait for one another, and what is added up stays in four registers.
 """
 
 # mypy: allow-untyped-calls, allow-untyped-defs, allow-subclassing-any, allow-untyped-decorators
@@ -25,10 +28,14 @@ from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin
 
-__all__ = ["fma", "is_nan", "load", "load_as", "load_double", "select", "spread", "store", "total"]
+__all__ = [
+    "fma", "is_nan", "load", "load_as", "load_double", "load_wide", "select", "settle", "spread",
+    "spread_wide", "store", "store_past", "total",
+]  # fmt: skip
 
 intrinsic: Any = numba_intrinsic  # its annotations count the typing context among the caller's arguments
 _BYTES = 64
+_WIDE = 4  # vectors in a wide one
 _INT32 = ir.IntType(32)
 
 
@@ -47,8 +54,8 @@ class _LanesModel(PrimitiveModel):
         super().__init__(dmm, fe_type, ir.VectorType(element, fe_type.count))
 
 
-def _lanes(dtype: Any) -> Lanes:
-    return Lanes(dtype, _BYTES * 8 // dtype.bitwidth)
+def _lanes(dtype: Any, vectors: int = 1) -> Lanes:
+    return Lanes(dtype, vectors * _BYTES * 8 // dtype.bitwidth)
 
 
 def _mask(of: Lanes) -> Lanes:
@@ -117,6 +124,17 @@ def load(typingctx, array, at, n):
 
 
 @intrinsic
+def load_wide(typingctx, array, at, n):
+    """Return four vectors that lie side by side as one; of less than that, the first n numbers and zeros."""
+    lanes = _lanes(array.dtype, _WIDE)
+
+    def generate(context, builder, signature, args):
+        return _load(context, builder, signature.args[0], *args, lanes.count)
+
+    return lanes(array, types.intp, types.intp), generate
+
+
+@intrinsic
 def load_double(typingctx, array, at, n):
     """Return the vector of float64 at a place in an array of floats, the first n of eight and zeros."""
     lanes = _lanes(types.float64)
@@ -160,6 +178,37 @@ def store(typingctx, array, at, vector, n):
     return types.void(array, types.intp, vector, types.intp), generate
 
 
+@intrinsic
+def store_past(typingctx, array, at, vector):
+    """Store a whole vector past the caches, at a place that begins a line of 64 bytes: see :func:`settle`.
+
+    To write a part of a line, a processor first reads the line. Past the caches whole lines are written
+    unread, and nothing that lies in the caches has to make room for them.
+    """
+
+    def generate(context, builder, signature, args):
+        array, (value, at, given) = signature.args[0], args
+        pointer = _pointer(context, builder, array, value, at, _vector_type(array, vector.count))
+        stored = builder.store(given, pointer)
+        stored.align = _BYTES
+        yes = builder.module.add_metadata([ir.Constant(_INT32, 1)])
+        stored.set_metadata("nontemporal", yes)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vector), generate
+
+
+@intrinsic
+def settle(typingctx):
+    """Wait until what was stored past the caches has arrived: before another core may ask for it."""
+
+    def generate(context, builder, signature, args):
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
 # --- Arithmetic ------------------------------------------------------------------------------------------
 
 
@@ -167,6 +216,17 @@ def store(typingctx, array, at, vector, n):
 def spread(typingctx, number):
     """Return a vector of the same number in all lanes."""
     lanes = _lanes(number)
+
+    def generate(context, builder, signature, args):
+        return _everywhere(builder, args[0], lanes.count)
+
+    return lanes(number), generate
+
+
+@intrinsic
+def spread_wide(typingctx, number):
+    """Return a wide vector of the same number in all lanes."""
+    lanes = _lanes(number, _WIDE)
 
     def generate(context, builder, signature, args):
         return _everywhere(builder, args[0], lanes.count)

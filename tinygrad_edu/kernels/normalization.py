@@ -34,9 +34,9 @@ __all__ = ["normalize", "normalize_grad"]
 Shape = tuple[int, ...]
 
 _WIDE = 128  # columns that a wide row has about, where there are few
-_BLOCK = 4096  # numbers in a block of rows: 16 KB, half of a first cache
-_FEW = 16  # rows that a block has at least
-_TASKS = 64  # at most, of rows, each with its own sums for the gradients of scale and shift
+_FEW = 16  # rows that a task has at least
+_TASKS = 64  # at most, each with sums of its own; more only for more samples
+_ROOM = 3 * 2**23  # bytes that a pass may read and write before its result pushes its inputs out of the cache
 
 
 class _Layout(NamedTuple):
@@ -90,15 +90,21 @@ def _fitting(x: Array, gamma: Array, beta: Array, axes: Shape) -> tuple[_Layout,
     return layout, inner, repeated[0], repeated[1]
 
 
-def _blocks(layout: _Layout, itemsize: int) -> tuple[int, int, int]:
-    """Return how many rows make a wide one, how many wide ones a block, and how many blocks there are."""
+def _shares(layout: _Layout) -> tuple[int, int, int]:
+    """Return how many rows make a wide one, how many wide ones a task, and how many tasks there are."""
     width = layout.groups * layout.side
     together = 1
     while width * together * 2 <= _WIDE and layout.rows % (together * 2) == 0:
         together *= 2
-    rows, width = layout.rows // together, width * together
-    block = max(_FEW, _BLOCK * 4 // itemsize // width)
-    return together, block, layout.samples * -(-rows // block)
+    rows = layout.rows // together
+    each = max(_FEW, -(-layout.samples * rows // _TASKS))
+    return together, each, layout.samples * -(-rows // each)
+
+
+def _goes_past(result: Array, inputs: int, width: int) -> bool:
+    """Tell whether to store a result past the caches: they can't hold all, and rows are wide vectors."""
+    large = result.nbytes * (inputs + 1) > _ROOM
+    return large and width % 64 == 0 and result.ctypes.data % 64 == 0
 
 
 def normalize(
@@ -106,8 +112,8 @@ def normalize(
 ) -> tuple[Array, Array, Array]:
     """Bring x to mean 0 and variance 1 over some axes: gamma * (x - mean) / sqrt(variance + epsilon) + beta.
 
-    Two passes, so that a mean far from 0 costs no digits: mean and variance are as if summed in float64,
-    and the result is within a few units in the last place of what exact moments give.
+    A mean far from 0 costs no digits: mean and variance are as if summed in float64, and the result is
+    within a few units in the last place of what exact moments give.
 
     Parameters
     ----------
@@ -124,7 +130,7 @@ def normalize(
     -------
     out : ndarray of x's shape
     mean, variance : ndarray of x's shape with 1 in place of the axes
-        Where x holds infinities, the mean of their group is NaN.
+        Where x holds infinities, neither is finite, and the group's results are NaN.
 
     Examples
     --------
@@ -153,13 +159,13 @@ def normalize(
         )  # fmt: skip
         run(rows, rows_parallel, arguments, x.size)
     else:
-        together, block, tasks = _blocks(layout, x.itemsize)
+        together, each, tasks = _shares(layout)
         wide = layout.samples, layout.rows // together, gamma.size * together
-        partial = np.empty((tasks, 3, wide[2]), x.dtype)
+        sums, moments = np.empty((tasks, 3, wide[2]), x.dtype), np.empty((tasks, 2, wide[2]))
         table = np.empty((layout.samples, 3, wide[2]), x.dtype)
         arguments = (
-            x.reshape(wide), block, partial, gamma, beta, float(epsilon),
-            mean, variance, table, result.reshape(wide),
+            x.reshape(wide), each, sums, moments, gamma, beta, float(epsilon),
+            _goes_past(result, 1, wide[2]), mean, variance, table, result.reshape(wide),
         )  # fmt: skip
         run(columns, columns_parallel, arguments, x.size)
     return deliver(result, out), mean.reshape(kept), variance.reshape(kept)
@@ -228,15 +234,15 @@ def normalize_grad(
         run(row_grads, row_grads_parallel, arguments, x.size)
         dgamma, dbeta = [np.add.reduce(a, axis=0, dtype=np.float64) for a in (dgamma, dbeta)]
     else:
-        together, block, tasks = _blocks(layout, x.itemsize)
+        together, each, tasks = _shares(layout)
         wide = layout.samples, layout.rows // together, scale.size * together
-        partial = np.empty((tasks, 3, wide[2]), x.dtype)
+        shorter, sums = np.empty((tasks, 3, wide[2]), x.dtype), np.empty((tasks, 3, wide[2]))
         means, table = np.empty((2, layout.samples, 3, wide[2]), x.dtype)
         dgamma, dbeta = np.empty((2, scale.size), x.dtype)
         means[:, 0] = np.tile(np.repeat(small[2], layout.side, axis=1), together)
         arguments = (
-            g.reshape(wide), *small[:2], x.reshape(wide), block, partial, scale, *small[2:], float(epsilon),
-            means, table, result.reshape(wide), dgamma, dbeta,
+            g.reshape(wide), *small[:2], x.reshape(wide), each, shorter, sums, scale, *small[2:],
+            float(epsilon), _goes_past(result, 2, wide[2]), means, table, result.reshape(wide), dgamma, dbeta,
         )  # fmt: skip
         run(column_grads, column_grads_parallel, arguments, x.size)
     return deliver(result, out), _outer(dgamma, gamma, inner), _outer(dbeta, beta, inner)
