@@ -101,7 +101,7 @@ def test_one_seed_gives_the_same_weights_bit_for_bit(tmp_path):
 
 def test_a_convolutional_network_with_sgd(tmp_path):
     done = run(
-        "train", "cnn", "--epochs", 3, "--optimizer", "sgd", "--lr", 0.1, "--batch-size", 16, cwd=tmp_path
+        "train", "cnn", "--epochs", 5, "--optimizer", "sgd", "--lr", 0.1, "--batch-size", 16, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     out = tmp_path / "runs" / "cnn-digits"

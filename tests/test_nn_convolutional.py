@@ -43,7 +43,7 @@ def test_depthwise_is_a_convolution_of_each_channel_alone(size, c, multiplier, k
     multiplier=st.integers(1, 2), kernel=SIDES, strides=SIDES, padding=PADDINGS,
 )  # fmt: skip
 def test_separable_is_depthwise_and_then_one_by_one(size, c, filters, multiplier, kernel, strides, padding):
-    layer = nn.SeparableConv2D(filters, kernel, strides, padding, multiplier, **BIAS)
+    layer = nn.SeparableConv2D(filters, kernel, strides, padding, depth_multiplier=multiplier, **BIAS)
     x = images(2, *size, c)
     y = layer(x)
     first = nn.DepthwiseConv2D(kernel, strides, padding, multiplier, use_bias=False, dtype="float64")
@@ -87,7 +87,7 @@ def test_output_padding_chooses_among_sizes():
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
 def test_upsampling(interpolation):
-    layer = nn.UpSampling2D((2, 3), interpolation)
+    layer = nn.UpSampling2D((2, 3), interpolation=interpolation)
     x = images(2, 3, 2, 4)
     y = layer(x)
     assert y.shape == (2, 6, 6, 4)
@@ -134,7 +134,7 @@ def test_values_and_gradients_as_pytorchs():
         (y**2).sum().backward()
         (z**2).sum().backward()
         np.testing.assert_allclose(a.grad.data, b.grad.numpy().transpose(0, 2, 3, 1), atol=1e-4)
-        np.testing.assert_allclose(layer.bias.grad.data, theirs.bias.grad.numpy(), rtol=1e-4)
+        np.testing.assert_allclose(layer.bias.grad.data, theirs.bias.grad.numpy(), rtol=1e-4, atol=1e-4)
 
 
 def test_they_come_back_from_disk(tmp_path):
@@ -144,7 +144,7 @@ def test_they_come_back_from_disk(tmp_path):
             nn.DepthwiseConv2D(3, depth_multiplier=2, activation="relu"),
             nn.SeparableConv2D(3, (1, 2), depthwise_initializer=nn.initializers.HeNormal(seed=1)),
             nn.Conv2DTranspose(2, 3, strides=2, padding="same", output_padding=1),
-            nn.UpSampling2D(2, "bilinear"),
+            nn.UpSampling2D(2, interpolation="bilinear"),
         ]
     )
     model.save(tmp_path)
@@ -164,9 +164,9 @@ def test_they_come_back_from_disk(tmp_path):
         ),
         (lambda: nn.SeparableConv2D(0, 3), ArgumentError, "filters: expected a positive"),
         (lambda: nn.Conv2DTranspose(2, 3, 2, output_padding=2), ArgumentError, "must be below the strides"),
-        (lambda: nn.Conv2DTranspose(2, 3, padding="full"), ArgumentError, '"valid", "same"'),
+        (lambda: nn.Conv2DTranspose(2, 3, padding="full"), ArgumentError, "unknown padding .*same, valid"),
         (lambda: nn.UpSampling2D(0), ArgumentError, "UpSampling2D: size"),
-        (lambda: nn.UpSampling2D(2, "cubic"), ArgumentError, "unknown interpolation"),
+        (lambda: nn.UpSampling2D(2, interpolation="cubic"), ArgumentError, "unknown interpolation"),
         (lambda: nn.UpSampling2D(2)(images(2, 3, 3)), ShapeError, "adds the channel axis"),
         (lambda: nn.SeparableConv2D(2, 3)(images(2, 3, 3)), ShapeError, "adds the channel axis"),
         (lambda: nn.DepthwiseConv2D(3)(images(2, 2, 2, 1)), ShapeError, "larger than the image"),

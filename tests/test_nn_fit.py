@@ -102,7 +102,7 @@ def test_fit_takes_batches_from_anything_iterable():
     batches = [(x[:50], y[:50]), (x[50:], y[50:], np.ones(70))]
     model.fit(batches, epochs=2, verbose=0, validation_data=(x, y))
     assert len(model.history.epoch) == 2
-    with pytest.raises(ArgumentError, match="need x and y as arrays"):
+    with pytest.raises(ArgumentError, match="needs x and y as arrays"):
         model.fit(batches, validation_split=0.5, verbose=0)
 
 

@@ -122,7 +122,8 @@ def test_pooling_shapes_and_values(layer, padding, strides):
 @pytest.mark.parametrize("build", [
     lambda: nn.Sequential([nn.Dense(4, "tanh", dtype="float64"), nn.Dense(3, dtype="float64")]),
     lambda: nn.Sequential([
-        nn.Reshape((4, 4, 1), dtype="float64"), nn.Conv2D(2, 3, 1, "same", "softplus", dtype="float64"),
+        nn.Reshape((4, 4, 1), dtype="float64"),
+        nn.Conv2D(2, 3, padding="same", activation="softplus", dtype="float64"),
         nn.AveragePooling2D(2, dtype="float64"), nn.Flatten(dtype="float64"), nn.Dense(3, dtype="float64"),
     ]),
 ])  # fmt: skip
@@ -185,7 +186,7 @@ def test_paths_of_nested_modules():
 def test_layers_of_one_class_get_numbers_and_names_are_unique():
     model = nn.Sequential([nn.Dense(2), nn.ReLU(), nn.Dense(2), nn.Dense(2, name="head")])
     assert [layer.name for layer in model.layers] == ["dense", "re_lu", "dense_1", "head"]
-    with pytest.raises(ArgumentError, match="named 'head' already"):
+    with pytest.raises(ArgumentError, match="are named 'head'"):
         model.add(nn.Dense(1, name="head"))
     with pytest.raises(ArgumentError, match="can't contain '/'"):
         nn.Dense(1, name="a/b")
@@ -235,7 +236,7 @@ def test_initialisers_repeat_with_a_seed_and_have_the_dtype(name):
     assert a.dtype == np.float32
     assert a.shape == (3, 4)
     np.testing.assert_array_equal(a, b)
-    again = nn.initializers.get(nn.initializers.describe(first))
+    again = nn.initializers.get(first.describe())
     np.testing.assert_array_equal(again((3, 4)), a)
 
 
@@ -273,7 +274,7 @@ def test_convolution_fans_count_the_window():
         (lambda: nn.Dense(2, "rleu"), ArgumentError, "did you mean 'relu'"),
         (lambda: nn.Dense(2, kernel_initializer="glorot"), ArgumentError, "unknown initializer"),
         (lambda: nn.Dense(2, dtype="int32"), DTypeError, "floats"),
-        (lambda: nn.Conv2D(2, 3, padding="full"), ArgumentError, '"valid", "same"'),
+        (lambda: nn.Conv2D(2, 3, padding="full"), ArgumentError, "unknown padding .*same, valid"),
         (lambda: nn.Conv2D(2, (3, 3, 3)), ArgumentError, "kernel_size"),
         (lambda: nn.Dropout(1.0), ArgumentError, "below 1"),
         (lambda: nn.Sequential([nn.Dense]), ArgumentError, "write it with ()"),

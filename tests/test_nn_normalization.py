@@ -20,7 +20,14 @@ def numbers(*shape):
 )  # fmt: skip
 def test_training_normalises_by_the_batch_and_keeps_averages(shape, axis, center, scale):
     layer = nn.BatchNormalization(
-        axis, 0.9, 1e-5, center, scale, "random_normal", "random_uniform", dtype="float64"
+        axis,
+        0.9,
+        1e-5,
+        center,
+        scale,
+        beta_initializer="random_normal",
+        gamma_initializer="random_uniform",
+        dtype="float64",
     )
     layer.train()
     moving_mean, moving_variance = 0.0, 1.0
@@ -111,7 +118,13 @@ def test_values_and_gradients_as_pytorchs():
 )  # fmt: skip
 def test_layer_normalisation_looks_at_each_sample_alone(axis, center, scale):
     layer = nn.LayerNormalization(
-        axis, 1e-5, center, scale, "random_normal", "random_uniform", dtype="float64"
+        axis,
+        1e-5,
+        center,
+        scale,
+        beta_initializer="random_normal",
+        gamma_initializer="random_uniform",
+        dtype="float64",
     )
     x = numbers(3, 2, 4, 5)
     y = layer(x)

@@ -18,7 +18,14 @@ def every_layer():
     return nn.Sequential(
         [
             nn.Input((8, 8, 1)),
-            nn.Conv2D(2, (3, 2), (1, 1), "same", "tanh", kernel_initializer=nn.initializers.HeNormal(seed=1)),
+            nn.Conv2D(
+                2,
+                (3, 2),
+                (1, 1),
+                "same",
+                activation="tanh",
+                kernel_initializer=nn.initializers.HeNormal(seed=1),
+            ),
             nn.MaxPooling2D(2, padding="same"),
             nn.AveragePooling2D((2, 1), strides=1),
             nn.Activation("sigmoid"),

@@ -48,6 +48,7 @@ class _Context(threading.local):
     again: bool = False  # a checkpoint runs its function a second time: statistics have counted it already
     observers: "tuple[Observer, ...]" = ()
     modes: Mapping[int, bool] = MappingProxyType({})  # by id of the module: training or not
+    run: object = None  # the outermost module's call: what layers add to the loss counts until the next
     loading: bool = False  # layers that are built get zeros for weights, which are about to be loaded
 
 

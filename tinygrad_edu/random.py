@@ -1,12 +1,23 @@
 """Randomness: one default generator that ``seed`` resets, and every function that draws takes another."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from .errors import ArgumentError
 
-__all__ = ["default_generator", "seed"]
+__all__ = ["default_generator", "seed", "using"]
 
 _generator = np.random.default_rng()
+
+
+class _Local(threading.local):
+    generator: np.random.Generator | None = None  # this thread's, inside of ``using``
+
+
+_local = _Local()
 
 
 def seed(value: int) -> None:
@@ -33,4 +44,24 @@ def default_generator() -> np.random.Generator:
     >>> 0 <= default_generator().random() < 1
     True
     """
-    return _generator
+    return _local.generator or _generator
+
+
+@contextmanager
+def using(generator: np.random.Generator) -> Iterator[None]:
+    """Let another generator be the default one, for a ``with`` block, in this thread.
+
+    A model that was loaded goes on with the generator that was saved with it, so that training is resumed to
+    the bit.
+
+    >>> with using(np.random.default_rng(3)):
+    ...     a = default_generator().random()
+    >>> a == np.random.default_rng(3).random()
+    True
+    """
+    before = _local.generator
+    _local.generator = generator
+    try:
+        yield
+    finally:
+        _local.generator = before

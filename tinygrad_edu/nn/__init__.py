@@ -6,7 +6,20 @@
 40630
 """
 
-from . import activations, callbacks, functional, initializers, layers, losses, metrics, models, optimizers
+from . import (
+    activations,
+    callbacks,
+    constraints,
+    functional,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+)
+from . import functional as ops
 from .layers import *
 from .models import Model, Sequential, load_model
 from .module import Module, Parameter
@@ -18,6 +31,7 @@ __all__ = [
     "Sequential",
     "activations",
     "callbacks",
+    "constraints",
     "functional",
     "initializers",
     "layers",
@@ -25,6 +39,8 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "ops",
     "optimizers",
+    "regularizers",
     *layers.__all__,
 ]

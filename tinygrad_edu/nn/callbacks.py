@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, GradientError, unknown_name
 
 if TYPE_CHECKING:
-    from .training import Model
+    from .training import Trainer
 
 __all__ = ["BestWeights", "Callback", "History", "TerminateOnNaN", "larger_is_better"]
 
@@ -44,10 +44,10 @@ class Callback:
     ...         print("beep", epoch)
     """
 
-    model: "Model"
+    model: "Trainer"
     params: dict[str, Any]
 
-    def set_model(self, model: "Model") -> None:
+    def set_model(self, model: "Trainer") -> None:
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
@@ -77,7 +77,7 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
-    def set_model(self, model: "Model") -> None:
+    def set_model(self, model: "Trainer") -> None:
         pass  # the model holds its history; both ways round neither would be freed before the collector comes
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..errors import ArgumentError, unknown_name
+from ..errors import ArgumentError, ShapeError, unknown_name
 from ..random import default_generator
-from .module import snake_case
+from .named import Named
 
 __all__ = [
     "Constant",
@@ -21,10 +21,12 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Identity",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -34,7 +36,7 @@ __all__ = [
 ]
 
 
-class Initializer:
+class Initializer(Named):
     """The base: a subclass writes ``sample``. With a ``seed`` it gives the same array each time.
 
     >>> GlorotUniform(seed=1)((2, 2)).round(3)
@@ -42,14 +44,11 @@ class Initializer:
            [-0.872,  1.099]], dtype=float32)
     """
 
-    classes: ClassVar[dict[str, type["Initializer"]]] = {}
+    kind = "initializer"
+    aliases: ClassVar[dict[str, str]] = {"normal": "random_normal", "uniform": "random_uniform"}
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        Initializer.classes[snake_case(cls.__name__)] = cls
 
     def __call__(self, shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
         generator = default_generator() if self.seed is None else np.random.default_rng(self.seed)
@@ -58,9 +57,6 @@ class Initializer:
     def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
         """Draw an array of float64."""
         raise ArgumentError(f"{type(self).__name__} has no `sample` method")
-
-    def get_config(self) -> dict[str, Any]:
-        return dict(vars(self))
 
 
 class Zeros(Initializer):
@@ -153,6 +149,51 @@ class VarianceScaling(Initializer):
         return _truncated(shape, generator) * (math.sqrt(variance) / 0.87962566103423978)
 
 
+class Orthogonal(Initializer):
+    """A matrix with orthonormal columns (or rows), so that what passes through keeps its length.
+
+    Other shapes are seen as a matrix of all but the last axis by the last. The Q of a QR decomposition of
+    normal numbers, with R's diagonal made positive, is uniform among all of them (Saxe et al. 2014).
+
+    >>> w = Orthogonal(seed=0)((3, 2))
+    >>> np.abs(w.T @ w).round(5)
+    array([[1., 0.],
+           [0., 1.]], dtype=float32)
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = gain
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        if len(shape) < 2:
+            raise ShapeError(f"Orthogonal: expected a shape of at least two axes, got {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(generator.standard_normal((max(rows, columns), min(rows, columns))))
+        q = q * np.copysign(1.0, np.diagonal(r))
+        return np.reshape(self.gain * (q if rows >= columns else q.T), shape)
+
+
+class Identity(Initializer):
+    """The identity matrix, times a gain: what comes in goes out.
+
+    >>> Identity()((2, 2)).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        super().__init__()
+        self.gain = gain
+
+    def sample(self, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[Any]:
+        if len(shape) != 2:
+            raise ShapeError(f"Identity: expected the shape of a matrix, got {shape}")
+        return self.gain * np.eye(*shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
 class _Scaled(VarianceScaling):
     """A variance scaling with its arguments fixed, all but the seed."""
 
@@ -207,21 +248,7 @@ def get(identifier: Any) -> Initializer:
     >>> type(get("zeros")).__name__
     'Zeros'
     """
-    if isinstance(identifier, Initializer):
-        return identifier
-    config: dict[str, Any] = {}
-    if isinstance(identifier, dict):
-        identifier, config = identifier.get("class"), identifier.get("config", {})
-    name = snake_case(str(identifier))
-    if name not in Initializer.classes or name.startswith("_"):
-        public = [n for n in Initializer.classes if not n.startswith("_")]
-        raise unknown_name("initializer", identifier, public)
-    return Initializer.classes[name](**config)
-
-
-def describe(initializer: Initializer) -> dict[str, Any]:
-    """Return what :func:`get` builds again."""
-    return {"class": type(initializer).__name__, "config": initializer.get_config()}
+    return Initializer.find(identifier)  # type: ignore[no-any-return]
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[float, float]:

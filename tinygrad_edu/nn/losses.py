@@ -13,7 +13,7 @@ from .. import ops
 from ..errors import ArgumentError, DataError, DTypeError, ShapeError, unknown_name
 from ..ops.losses import alike
 from ..tensor import Tensor
-from .module import snake_case
+from .named import snake_case
 
 __all__ = [
     "BinaryCrossentropy",

@@ -8,7 +8,7 @@ from ..context import no_grad
 from ..errors import ArgumentError, ShapeError, unknown_name
 from ..tensor import Tensor
 from . import losses
-from .module import snake_case
+from .named import snake_case
 
 __all__ = [
     "BinaryAccuracy",
@@ -62,7 +62,7 @@ class Mean(Metric):
     """The mean of values, each with a weight.
 
     >>> mean = Mean("loss")
-    >>> mean.add(1.0, 3); mean.add(5.0, 1); mean.result()
+    >>> mean.update_state(1.0, 3); mean.update_state(5.0); mean.result()
     2.0
     """
 
@@ -70,7 +70,14 @@ class Mean(Metric):
         self.total = 0.0
         self.count = 0.0
 
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
+        values = np.asarray(values, np.float64)
+        weights = np.broadcast_to(1.0 if sample_weight is None else sample_weight, values.shape)
+        self.total += float(np.sum(values * weights))
+        self.count += float(np.sum(weights))
+
     def add(self, value: float, weight: float = 1.0) -> None:
+        """As ``update_state``, of one number."""
         self.total += value * weight
         self.count += weight
 
@@ -85,7 +92,7 @@ class _Hits(Mean):
         """Return True for each prediction that is right."""
         raise ArgumentError(f"{type(self).__name__} has no `hits` method")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         hits = self.hits(np.asarray(y_true), np.asarray(y_pred))
         if sample_weight is None:
             self.add_sum(float(np.count_nonzero(hits)), hits.size)
@@ -158,7 +165,7 @@ class _LossMetric(Mean):
         super().__init__(name)
         self.loss = loss
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         with no_grad():
             self.add(self.loss(y_true, Tensor(y_pred), sample_weight).item(), len(y_pred))
 

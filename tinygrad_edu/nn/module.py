@@ -1,9 +1,8 @@
 """Module: something that owns parameters and computes with them; layers and models are modules."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from inspect import signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,6 +11,8 @@ from numpy.typing import DTypeLike, NDArray
 from ..context import anchor, context, user_line
 from ..errors import ArgumentError, DTypeError, ShapeError, unknown_name
 from ..tensor import Tensor
+from .named import class_name, register_class, snake_case
+from .symbolic import contains_symbol, positional, record
 
 __all__ = ["Module", "Parameter"]
 
@@ -23,15 +24,18 @@ class Parameter(Tensor):
     Parameter([1., 2.], requires_grad=True, name='bias')
     """
 
-    __slots__ = ("buffer",)
+    __slots__ = ("buffer", "constraint", "regularizer")
 
     buffer: bool  # never trained, whatever is frozen or unfrozen: running statistics, for example
+    regularizer: Any  # adds to the loss, or None
+    constraint: Any  # is applied after each step of an optimizer, or None
 
     def __init__(
         self, data: Any, name: str | None = None, *, trainable: bool = True, dtype: DTypeLike | None = None
     ) -> None:
         super().__init__(data, requires_grad=trainable, dtype=dtype, name=name)
         self.buffer = not trainable
+        self.regularizer = self.constraint = None
         if self._data is data or not self._data.flags.carray:
             self._data = np.array(self._data, order="C")  # its own, since optimizers write into it
 
@@ -70,16 +74,22 @@ class Module:
     _trainable: bool = True
     built: bool = True  # a layer that waits for its first input's shape says False
     _name: str | None = None
+    named: bool = False  # by the user, and not after its class or the attribute that it is in
+    _wants_training: bool = False  # call() has a parameter ``training``, as Keras' layers do
+    _plain: bool = True  # nothing needs doing around call()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         register_class(Module.classes, cls.__name__, cls)
+        if "call" in cls.__dict__:
+            cls._wants_training = "training" in signature(cls.call).parameters
+            cls._plain = not cls._wants_training
 
     # -- naming ----------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
-        return self._name or snake_case(type(self).__name__)
+        return self._name or self.default_name
 
     @name.setter
     def name(self, value: str) -> None:
@@ -87,13 +97,18 @@ class Module:
             raise ArgumentError(
                 f"a module's name can't contain '/', which separates the parts of a path: {value!r}"
             )
-        self._name = value
+        self._name, self.named = value, True
 
     def __setattr__(self, key: str, value: Any) -> None:
         for label, member in _members(key, value):
             if isinstance(member, Module) and member._name is None:
                 member._name = label
         object.__setattr__(self, key, value)
+
+    @property
+    def default_name(self) -> str:
+        """What it is called where nobody gave it a name."""
+        return snake_case(type(self).__name__)
 
     # -- the tree --------------------------------------------------------------------------------------
 
@@ -173,9 +188,21 @@ class Module:
             w.requires_grad = bool(value) and not w.buffer
 
     @property
-    def trainable_variables(self) -> list[Parameter]:
+    def weights(self) -> list[Parameter]:
+        """All parameters and buffers."""
+        return [w for _, w in self.named_weights()]
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
         """Keras' name for ``parameters()``."""
         return self.parameters()
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        """What isn't learned: buffers, and what is frozen."""
+        return [w for w in self.weights if not w.requires_grad]
+
+    variables, trainable_variables = weights, trainable_weights  # Keras has both names
 
     # -- modes -----------------------------------------------------------------------------------------
 
@@ -213,6 +240,11 @@ class Module:
 
     @anchor
     def __call__(self, *inputs: Any, training: bool | None = None, **arguments: Any) -> Any:
+        if not inputs or type(inputs[0]) is not Tensor:
+            if contains_symbol([inputs, arguments]):
+                return record(self, inputs, arguments | ({} if training is None else {"training": training}))
+            if not inputs:
+                inputs, arguments = positional(self, inputs, arguments), {}
         before = context.module
         before_where = context.where
         context.where = user_line(2)
@@ -220,18 +252,27 @@ class Module:
             inputs = self._taken(inputs)
             name = self._name or self.name
             context.module = f"{before}/{name}" if before else name
+            if not before:
+                context.run = object()
             if not self.built:
-                self._build_for(*inputs)
+                self._build_for(*(positional(self, inputs, arguments) if arguments else inputs))
+            call = self.call if self._plain else self._call_watched
             if training is not None and training != self.training:
                 with self.mode(training):
-                    return self.call(*inputs, **arguments)
-            return self.call(*inputs, **arguments)
+                    return call(*inputs, **arguments)
+            return call(*inputs, **arguments)
         finally:
             context.module = before
             context.where = before_where
 
+    def _call_watched(self, *inputs: Any, **arguments: Any) -> Any:
+        """Call, where ``call`` wants to know the mode, or something is to be made of the result."""
+        if self._wants_training:
+            arguments.setdefault("training", self.training)
+        return self.call(*inputs, **arguments)
+
     def _taken(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return the inputs as ``call`` wants them: a layer converts the first to its dtype."""
+        """Return the inputs as ``call`` wants them: a layer converts them to its dtype."""
         return inputs
 
     def call(self, *inputs: Any, **arguments: Any) -> Any:
@@ -272,6 +313,17 @@ class Module:
         for path, w in mine.items():
             w.data = np.asarray(state[path], dtype=w.dtype)
 
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return a copy of every parameter and buffer, in order."""
+        return list(self.state_dict().values())
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Set every parameter and buffer, in the order of ``get_weights``; raises ShapeError."""
+        names = [name for name, _ in self.named_weights()]
+        if len(names) != len(weights):
+            raise ShapeError(f"set_weights: expected {len(names)} arrays, got {len(weights)}")
+        self.load_state_dict(dict(zip(names, weights, strict=True)))
+
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as JSON can hold them."""
         return {"name": self.name}
@@ -282,19 +334,6 @@ class Module:
         return cls(**config)
 
 
-def register_class(classes: dict[str, Any], name: str, cls: type) -> None:
-    """Enter a class under its name; one of a user's doesn't take the place of one of ours."""
-    ours = "tinygrad_edu."
-    if name in classes and classes[name].__module__.startswith(ours) and not cls.__module__.startswith(ours):
-        name = f"{cls.__module__}:{name}"
-    classes[name] = cls
-
-
-def class_name(classes: dict[str, Any], cls: type) -> str:
-    """Return the name that a class is registered by."""
-    return next((name for name, known in classes.items() if known is cls), cls.__name__)
-
-
 def build_module(description: Any) -> Module:
     """Build a module from ``{"class": name, "config": arguments}``."""
     if not isinstance(description, dict) or not isinstance(description.get("config"), dict):
@@ -303,25 +342,16 @@ def build_module(description: Any) -> Module:
     if name not in Module.classes:
         raise unknown_name("layer", name, Module.classes)
     try:
-        return Module.classes[name].from_config(description["config"])
+        module: Module = Module.classes[name].from_config(description["config"])
     except TypeError as error:
         raise ArgumentError(f"{name}: its saved configuration doesn't fit: {error}") from error
+    module.named = False  # its model gave it the name, and may number it anew
+    return module
 
 
 def describe_module(module: Module) -> dict[str, Any]:
     """Return what :func:`build_module` builds again."""
     return {"class": class_name(Module.classes, type(module)), "config": module.get_config()}
-
-
-@cache
-def snake_case(name: str) -> str:
-    """Return the name of an object from the name of its class, as Keras does.
-
-    >>> snake_case("Conv2D"), snake_case("MaxPooling2D"), snake_case("ReLU")
-    ('conv2d', 'max_pooling2d', 're_lu')
-    """
-    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _members(key: str, value: Any) -> Iterator[tuple[str, Module | Parameter]]:

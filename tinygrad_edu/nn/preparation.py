@@ -1,71 +1,216 @@
 """From what a user hands to ``fit`` to batches that can be learned from: checked, split and weighted."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sized
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError, ShapeError
 from ..tensor import Tensor
+from .module import positive
+from .structure import flatten, is_structure, mapped, packed
 
-__all__ = ["array_of", "batches_of", "check_data", "check_finite", "split", "triple", "weights_of", "what_is"]
-
-
-def triple(batch: Any) -> tuple[Any, Any, Any]:
-    if isinstance(batch, tuple | list) and len(batch) in (2, 3):
-        return batch[0], batch[1], batch[2] if len(batch) == 3 else None
-    raise DataError("expected batches (x, y) or (x, y, sample_weight)")
+__all__ = ["Data", "array_of", "check_finite", "unpack", "validation_of", "what_is"]
 
 
-def batches_of(x: Any, y: Any, weight: Any, batch_size: int, shuffle: bool) -> Iterable[Any]:
-    """Cut arrays into batches; anything else gives batches by itself."""
-    if y is None:
-        return Checked(x)
-    from ..data.loader import DataLoader  # data knows no nn, but nn shouldn't need it to be imported
+def unpack(data: Any) -> tuple[Any, Any, Any]:
+    """Return x, y and sample_weight from a batch: x alone, (x,), (x, y) or (x, y, sample_weight).
 
-    arrays = (y,) if weight is None else (y, weight)
-    return DataLoader((x, *arrays), batch_size=batch_size, shuffle=shuffle)
+    >>> unpack(("x", "y"))
+    ('x', 'y', None)
+    """
+    if not isinstance(data, tuple):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise DataError(
+            f"expected batches (x, y) or (x, y, sample_weight), got a tuple of {len(data)}; several "
+            "inputs are a list or a dict"
+        )
+    x, y, weight = (*data, None, None)[:3]
+    return x, y, weight
 
 
-class Checked:
-    """Batches from anything that can be iterated over, each looked at before it is learned from."""
+class Data:
+    """Batches, an epoch at a time, from arrays or from anything that gives batches.
 
-    def __init__(self, batches: Iterable[Any]) -> None:
-        self.batches = batches
+    ``samples`` and ``steps`` say how many of them and of batches an epoch has, where that is known.
+
+    Raises
+    ------
+    DataError
+        For no samples, unequal numbers of them, nan and infinite values; while it is iterated over, for
+        batches that come to an end too early.
+    """
+
+    def __init__(
+        self, what: str, x: Any, y: Any, weight: Any, class_weight: Any, batch_size: Any, shuffle: bool,
+        steps: int | None,
+    ) -> None:  # fmt: skip
+        self.what, self.shuffle = what, shuffle
+        self.batch_size = positive(32 if batch_size is None else batch_size, f"{what}: batch_size")
+        self.steps = None if steps is None else positive(steps, f"{what}: steps")
+        self.samples: int | None = None
+        self._rest: Iterator[Any] | None = None
+        self.arrays = y is not None or _is_arrays(x)
+        if self.arrays:
+            x = mapped(array_of, x, is_structure)
+            y = None if y is None else mapped(array_of, y, is_structure)
+            self.samples = check_data(x, y, what)
+            weight = self._checked_weight(weight)
+            if class_weight is not None:
+                weight = weights_of(y, weight, class_weight)
+            self.limit, self.columns = self.steps, (x, y, weight)
+            self.steps = self.steps or -(-self.samples // self.batch_size)
+        else:
+            if class_weight or weight is not None:
+                raise ArgumentError(
+                    f"{what}: class_weight and sample_weight need x and y as arrays; put the weights into "
+                    "the batches: (x, y, sample_weight)"
+                )
+            self.limit, self.batches = self.steps, x
+            if self.steps is None and isinstance(x, Sized):
+                self.steps = len(x)
+
+    def _checked_weight(self, weight: Any) -> Any:
+        if weight is None:
+            return None
+        if is_structure(weight):
+            return mapped(self._checked_weight, weight, is_structure)
+        weight = np.asarray(weight, np.float32)
+        if weight.shape[:1] != (self.samples,):
+            raise ShapeError(
+                f"{self.what}: expected one sample_weight for each of {self.samples} samples, "
+                f"got {weight.shape}"
+            )
+        check_finite(weight, f"{self.what}: sample_weight")
+        return weight
+
+    def split(self, share: float) -> "tuple[Data, Data]":
+        """Set the last samples aside for validation."""
+        if not 0 <= share < 1:
+            raise ArgumentError(f"fit: validation_split must be at least 0 and below 1, got {share}")
+        if not self.arrays:
+            raise ArgumentError("fit: validation_split needs x and y as arrays; pass validation_data")
+        assert self.samples is not None
+        n = int(self.samples * (1 - share))
+        if n in (0, self.samples):
+            raise ArgumentError(
+                f"fit: validation_split={share} of {self.samples} samples leaves one of the parts empty"
+            )
+        parts = []
+        for rows in (slice(None, n), slice(n, None)):
+            x, y, weight = packed(
+                self.columns, [None if a is None else a[rows] for a in flatten(self.columns)]
+            )
+            parts.append(Data(self.what, x, y, weight, None, self.batch_size, self.shuffle, self.limit))
+        parts[1].shuffle, parts[1].limit = False, None
+        return parts[0], parts[1]
 
     def __iter__(self) -> Iterator[Any]:
-        for i, batch in enumerate(self.batches):
-            x, y, weight = triple(batch)
-            parts = {"x": x, "y": y, "sample_weight": weight}
-            for name, part in parts.items():
-                for a in part if isinstance(part, tuple) else (part,):
-                    if a is not None:
-                        check_finite(a, f"batch {i}: {name}")
-            yield x, y, weight
-
-
-def split(x: Any, y: Any, weight: Any, share: float, given: Any) -> tuple[Any, Any, Any, Any]:
-    """Check the data and set the last samples aside for validation."""
-    x, y = array_of(x), array_of(y)
-    check_data(x, y, "fit")
-    if weight is not None:
-        weight = np.asarray(weight, np.float32)
-        if weight.shape != (len(x),):
-            raise ShapeError(
-                f"fit: expected one sample_weight for each of {len(x)} samples, got {weight.shape}"
+        """Go through the batches of one epoch."""
+        if self.limit is None:
+            source = self._begin()
+        else:
+            if self._rest is None:
+                self._rest = self._endless() if self.arrays else self._begin()
+            source = islice(self._rest, self.limit)
+        seen = 0
+        for batch in source:
+            seen += 1
+            yield batch
+        if not seen:
+            raise DataError(
+                f"{self.what}: there is not a single batch. (A generator gives its batches only once; for "
+                "several epochs pass a list or a DataLoader, or batches that never end and steps_per_epoch)"
             )
-        check_finite(weight, "fit: sample_weight")
-    if not 0 <= share < 1:
-        raise ArgumentError(f"fit: validation_split must be at least 0 and below 1, got {share}")
-    if given is not None or not share:
-        return x, y, weight, given
-    n = int(len(x) * (1 - share))
-    if n in (0, len(x)):
-        raise ArgumentError(
-            f"fit: validation_split={share} of {len(x)} samples leaves one of the parts empty"
+
+    def _endless(self) -> Iterator[Any]:
+        while True:
+            yield from self._begin()
+
+    def _begin(self) -> Iterator[Any]:
+        if not self.arrays:
+            return self._checked()
+        # A loader for each epoch: it draws its order's seed from the generator of the model that trains, so
+        # that a run that is resumed goes on in the same order.
+        from ..data.loader import DataLoader  # data knows no nn, but nn shouldn't need it to be imported
+
+        present = [a for a in flatten(self.columns) if a is not None]
+        return map(self._batch, DataLoader(present, batch_size=self.batch_size, shuffle=self.shuffle))
+
+    def _batch(self, rows: list[Any]) -> Any:
+        rest = iter(rows)
+        x, y, weight = packed(
+            self.columns, [None if a is None else next(rest) for a in flatten(self.columns)]
         )
-    validation = (x[n:], y[n:]) if weight is None else (x[n:], y[n:], weight[n:])
-    return x[:n], y[:n], None if weight is None else weight[:n], validation
+        if weight is not None:
+            return x, y, weight
+        if y is not None:
+            return x, y
+        return (x,) if isinstance(x, list | tuple | dict) else x
+
+    def _checked(self) -> Iterator[Any]:
+        """Look at each batch before it is learned from."""
+        try:
+            source = iter(self.batches)
+        except TypeError:
+            raise DataError(
+                f"{self.what}: expected arrays (samples, …) or batches, got {what_is(self.batches)}"
+            ) from None
+        for i, batch in enumerate(source):
+            for name, part in zip(("x", "y", "sample_weight"), unpack(batch), strict=True):
+                for a in flatten(part) if is_structure(part) else [part]:
+                    if a is not None:
+                        if np.ndim(a) == 0:
+                            raise DataError(f"{self.what}: expected samples (samples, …), got {what_is(a)}")
+                        check_finite(a, f"batch {i}: {name}")
+            yield batch
+
+
+def validation_of(
+    data: Data, share: float, given: Any, batch_size: int | None, steps: int | None
+) -> tuple[Data, Data | None]:
+    """Return what to learn from, and what to measure on, if anything."""
+    if given is None and not share:
+        return data, None
+    if given is None:
+        data, held = data.split(share)
+        held.batch_size = batch_size or held.batch_size
+        held.limit = steps
+        return data, held
+    x, y, weight = (given, None, None)
+    if isinstance(given, tuple | list) and 2 <= len(given) <= 3:
+        x, y, weight = unpack(tuple(given))
+    held = Data("validation_data", x, y, weight, None, batch_size or data.batch_size, False, steps)
+    if data.arrays and held.arrays:
+        _check_alike(data, held)
+    return data, held
+
+
+def _check_alike(data: Data, held: Data) -> None:
+    """Raise if validation data can't be of the kind that is trained on, before an epoch has passed."""
+    (x, y, _), (other_x, other_y, _) = data.columns, held.columns
+    if (y is None) != (other_y is None):
+        raise DataError(
+            "validation_data: expected (x, y), or (x, y, sample_weight), as there is a y in training"
+        )
+    for a, b in zip(flatten(x), flatten(other_x), strict=False):
+        if a.ndim != b.ndim or a.shape[1:][-1:] != b.shape[1:][-1:]:
+            raise ShapeError(
+                f"validation_data: samples of shape {b.shape[1:]}, but those to learn from are {a.shape[1:]}"
+            )
+
+
+def _is_arrays(x: Any) -> bool:
+    """Tell arrays, of one input or several, from something that gives batches."""
+    if x is None:
+        return False
+    if hasattr(x, "ndim") or hasattr(x, "__array__") or isinstance(x, dict):
+        return True
+    if not isinstance(x, list | tuple) or not x:
+        return isinstance(x, int | float | str | list | tuple)
+    return all(getattr(item, "ndim", 0) > 0 for item in x) or not is_structure(x)
 
 
 def weights_of(y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> Any:
@@ -82,17 +227,25 @@ def weights_of(y: Any, sample_weight: Any, class_weight: dict[int, float] | None
     return weights if sample_weight is None else weights * sample_weight
 
 
-def check_data(x: Any, y: Any, what: str) -> None:
-    """See that there are samples, as many targets, and no nan or infinite values."""
-    for a in (x, y):
+def check_data(x: Any, y: Any, what: str) -> int:
+    """See that there are samples, as many targets, and no nan or infinite values; return how many."""
+    inputs, targets = flatten(x), [] if y is None else flatten(y)
+    for a in (*inputs, *targets):
         if np.ndim(a) == 0:
             raise DataError(f"{what}: expected arrays (samples, …), got {what_is(a)}")
-    if len(x) != len(y):
-        raise DataError(f"{what}: {len(x)} samples but {len(y)} targets")
-    if len(x) == 0:
+    n = len(inputs[0])
+    for a in inputs:
+        if len(a) != n:
+            raise DataError(f"{what}: one input has {n} samples, another {len(a)}")
+    for a in targets:
+        if len(a) != n:
+            raise DataError(f"{what}: {n} samples but {len(a)} targets")
+    if n == 0:
         raise DataError(f"{what}: there are no samples")
-    check_finite(x, f"{what}: x")
-    check_finite(y, f"{what}: y")
+    for name, arrays in (("x", inputs), ("y", targets)):
+        for a in arrays:
+            check_finite(a, f"{what}: {name}")
+    return n
 
 
 def check_finite(a: Any, what: str) -> None:

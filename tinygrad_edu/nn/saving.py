@@ -16,8 +16,8 @@ from ..errors import ArgumentError, FileError, TinygradEduError
 from ..files import writing
 from . import losses, optimizers
 from .layers.base import skeleton
+from .model import Model
 from .module import build_module, describe_module
-from .training import Model
 
 __all__ = ["load_model", "read_arrays", "save_model", "write_arrays"]
 
@@ -32,18 +32,18 @@ def save_model(model: Model, folder: Any) -> None:
     a function, they are left out with a warning. Raises ArgumentError for a model that isn't built or can't
     be described, FileError if the folder can't be written.
     """
-    model._check_built("save")
+    model.check_built("save")
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise FileError(f"can't write {folder}: save() writes a folder, and this is a file")
     description: dict[str, Any] = {"format": FORMAT, "version": VERSION, "model": describe_module(model)}
     _check_described(model, description["model"])
     optimizer, loss = model.optimizer, model.loss
-    if optimizer is not None and loss is not None:
+    if optimizer is not None and model.objective is not None and isinstance(loss, losses.Loss):
         description["compile"] = {
             "optimizer": {"class": type(optimizer).__name__, "config": optimizer.get_config()},
             "loss": {"class": type(loss).__name__, "config": loss.get_config()},
-            "metrics": [metric.name for metric in model.metrics],
+            "metrics": [metric.name for metric in model.objective.metrics],
         }
         try:
             _compile(Model(), json.loads(json.dumps(description["compile"])))

@@ -1,14 +1,15 @@
 """Sequential: layers one after another."""
 
 from collections.abc import Sequence
-from itertools import count
 from typing import Any, Self
 
 from ..errors import ArgumentError, ShapeError
-from ..tensor import Tensor
-from .layers.base import Input, Layer, Shape, check_shape
-from .module import Module, build_module, describe_module, snake_case
-from .training import Model
+from .graph import Graph, label_layers
+from .layers.base import Layer
+from .layers.input import InputLayer
+from .model import Model
+from .module import Module, build_module, describe_module
+from .symbolic import SymbolicTensor, is_shape
 
 __all__ = ["Sequential"]
 
@@ -33,113 +34,119 @@ class Sequential(Model):
     ['dense', 'dense_1']
     """
 
-    def __init__(self, layers: Sequence[Any] = (), name: str | None = None) -> None:
+    built = False
+
+    def __init__(self, layers: Sequence[Any] = (), name: str | None = None, **options: Any) -> None:
         if isinstance(layers, Module):
             raise ArgumentError("Sequential: put the layers in a list: Sequential([first, second])")
-        if name is not None:
-            self.name = name
-        self.layers: list[Module] = []
-        self.input_shape: Shape | None = None
+        self._stack: list[Layer] = []
+        super().__init__(name=name, **options)
         for layer in layers:
             self.add(layer)
 
     def add(self, layer: Any) -> None:
         """Put a layer behind the last one."""
-        if isinstance(layer, Input):
-            if self.layers:
+        if isinstance(layer, SymbolicTensor) and isinstance(layer.call.layer, InputLayer):
+            layer = layer.call.layer
+        if isinstance(layer, InputLayer):
+            if self._stack or self.graph is not None:
                 raise ArgumentError("Input says what the first layer gets, so it must come first")
-            self.input_shape = (None, *layer.shape)
+            self._start(layer)
             return
-        if not isinstance(layer, Module):
+        if not isinstance(layer, Layer):
             raise ArgumentError(
                 f"Sequential: expected a layer, got {layer!r}"
                 + ("; make one: write it with ()" if isinstance(layer, type) else "")
+                + ("; derive it from nn.Layer instead of nn.Module" if isinstance(layer, Module) else "")
             )
-        if not self.layers and self.input_shape is None:
-            given = getattr(layer, "given_input_shape", None)
-            self.input_shape = getattr(layer, "input_shape", None) if given is None else (None, *given)
-        taken = {other.name for other in self.layers}
-        if layer._name is None:
-            base = snake_case(type(layer).__name__)
-            names = (base if i == 0 else f"{base}_{i}" for i in count())
-            layer.name = next(name for name in names if name not in taken)
-        if layer.name in taken:
-            raise ArgumentError(
-                f"Sequential: there is a layer named '{layer.name}' already; give each a name of its own"
-            )
-        self.layers.append(layer)
-        self.built = False
-        if self.input_shape is not None:
-            self.build(self.input_shape)
+        given = None if self._stack or self.graph is not None else _first_input(layer)
+        self._stack.append(layer)
+        try:
+            label_layers(self._stack)
+            if given is not None:
+                self._start(given)
+            elif self.graph is not None:
+                self._extend(layer)
+        except Exception:
+            self._stack.pop()
+            raise
+        self.built = self.graph is not None
 
-    def build(self, input_shape: Any) -> None:
+    def _start(self, first: InputLayer) -> None:
+        """Begin the graph at an input, and lead it through all layers there are."""
+        symbol = first.symbol()
+        self.graph = Graph(symbol, symbol)
+        self.input_shape = self.output_shape = symbol.shape
+        for layer in self._stack:
+            self._extend(layer)
+        self.built = bool(self._stack)
+
+    def _extend(self, layer: Layer) -> None:
+        assert self.graph is not None
+        before = self.graph.outputs
+        try:
+            after = layer(before)
+        except (ShapeError, ArgumentError) as error:
+            reason = str(error).removeprefix(f"{layer.name}: ")
+            raise type(error)(
+                f"{layer.name}: can't take samples of shape {before.shape[1:]}: {reason}"
+            ) from None
+        self.graph = Graph(self.graph.inputs, after)
+        self.output_shape = after.shape if isinstance(after, SymbolicTensor) else None
+
+    def build(self, *input_shapes: Any) -> None:
         """Make all weights, for batches of a shape that begins with the batch axis: (None, 28, 28, 1)."""
-        if len(input_shape) < 2:
+        (input_shape,) = input_shapes
+        if len(input_shape) < 1 or (len(input_shape) < 2 and input_shape[0] is not None):
             raise ArgumentError(
                 f"build: the batch axis comes first, as None: (None, 784); got {tuple(input_shape)}"
             )
-        shape: Shape = (None, *check_shape(input_shape[1:]))
-        self.input_shape = shape
-        for layer in self.layers:
-            try:
-                shape = build_layer(layer, shape)
-            except (ShapeError, ArgumentError) as error:
-                reason = str(error).removeprefix(f"{layer.name}: ")
-                raise type(error)(
-                    f"{layer.name}: can't take samples of shape {shape[1:]}: {reason}"
-                ) from None
-        self.built = True
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of the results for a shape of inputs."""
-        for layer in self.layers:
-            input_shape = layer.compute_output_shape(input_shape)  # type: ignore[attr-defined]
-        return input_shape
+        self.graph = None
+        self._start(InputLayer(input_shape[1:]))
 
     def _build_for(self, *inputs: Any) -> None:
-        self.build(inputs[0].shape)
-
-    def _taken(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        x, *rest = inputs
-        return inputs if isinstance(x, Tensor) else (Tensor(x), *rest)
+        self.build((None, *inputs[0].shape[1:]))
 
     def call(self, x: Any) -> Any:
-        for layer in self.layers:
+        for layer in self._stack:
             x = layer(x)
         return x
 
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in the order in which they compute."""
+        return list(self._stack)
+
+    def pop(self) -> Any:
+        """Take the last layer away and return it."""
+        layer = self._stack.pop()
+        if self.graph is not None:
+            self._start(self.graph.inputs.call.layer)
+        return layer
+
     def named_children(self) -> Any:
-        return ((layer.name, layer) for layer in self.layers)
+        return ((label, layer) for layer, label in label_layers(self._stack).items())
 
     def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "input_shape": None if self.input_shape is None else list(self.input_shape[1:]),
-            "layers": [describe_module(layer) for layer in self.layers],
+            "input_shape": None if self.graph is None else list(self.graph.inputs.shape[1:]),
+            "dtype": None if self.graph is None else self.graph.inputs.dtype.name,
+            "layers": [describe_module(layer) for layer in self._stack],
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        shape = config.get("input_shape")
-        first = [] if shape is None else [Input(shape)]
-        layers = config.get("layers")
+        shape, layers = config.get("input_shape"), config.get("layers")
         if not isinstance(layers, list):
             raise ArgumentError("Sequential: its saved configuration has no list of layers")
+        first = [] if shape is None else [InputLayer(shape, dtype=config.get("dtype") or "float32")]
         return cls([*first, *(build_module(layer) for layer in layers)], name=config.get("name"))
 
-    def __repr__(self) -> str:
-        return f"<Sequential {self.name}: {', '.join(layer.name for layer in self.layers)}>"
 
-
-def build_layer(layer: Module, shape: Shape) -> Shape:
-    """Build a layer for samples of a shape and return the shape of its results."""
-    if isinstance(layer, Layer):
-        layer.build_once(shape)
-        return layer.compute_output_shape(shape)
-    if isinstance(layer, Sequential):
-        layer.build(shape)
-        return layer.compute_output_shape(shape)
-    raise ArgumentError(
-        f"{layer.name}: a {type(layer).__name__} inside a Sequential must be a Layer; "
-        "derive it from nn.Layer instead of nn.Module"
-    )
+def _first_input(layer: Layer) -> InputLayer | None:
+    """Return the input that a first layer asks for: by ``input_shape``, or because it is built already."""
+    if layer.given_input_shape is not None:
+        return InputLayer(layer.given_input_shape)
+    known = layer.built and is_shape(layer.input_shape) and layer.input_shape
+    return InputLayer(layer.input_shape[1:]) if known else None

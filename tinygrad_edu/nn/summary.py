@@ -32,11 +32,14 @@ def summarize(model: Module) -> str:
     table.add_column("Layer")
     table.add_column("Output shape")
     table.add_column("Parameters", justify="right")
+    sources = _sources(model)
+    if sources:
+        table.add_column("Connected to")
     for name, layer in model.named_children():
-        shape = _shape(layer)
-        table.add_row(f"{name} ({type(layer).__name__})", shape, f"{layer.count_params():,}")
+        row = [f"{name} ({type(layer).__name__})", _shape(layer), f"{layer.count_params():,}"]
+        table.add_row(*row, *([", ".join(sources.get(layer, []))] if sources else []))
     out = io.StringIO()
-    Console(file=out, width=100, color_system=None, legacy_windows=False).print(table)
+    Console(file=out, width=110, color_system=None, legacy_windows=False).print(table)
     trainable = sum(w.size for w in model.parameters())
     total = model.count_params()
     size = sum(w.data.nbytes for _, w in model.named_weights())
@@ -45,6 +48,17 @@ def summarize(model: Module) -> str:
     lines.append(f"Trainable: {trainable:,}")
     lines.append(f"Not trainable: {total - trainable:,}")
     return "\n".join(lines)
+
+
+def _sources(model: Any) -> dict[Module, list[str]]:
+    """Return what each layer gets its inputs from, by name; nothing where one simply follows the other."""
+    graph = getattr(model, "graph", None)
+    if graph is None:
+        return {}
+    labels = list(graph.labels.values())
+    sources = {layer: graph.sources(layer) for layer in graph.labels}
+    chain = all(found == labels[max(0, i - 1) : i] for i, found in enumerate(sources.values()))
+    return {} if chain else sources
 
 
 def _shape(layer: Any) -> str:

@@ -1,33 +1,34 @@
-"""Model: a module that trains itself: compile, fit, evaluate, predict.
+"""Trainer: compile, fit, evaluate, predict.
 
 ``fit`` is the loop that one writes by hand (see ``train_step``), with batches, validation and callbacks
 around it. Nothing else happens in there.
 """
 
 import warnings
-from collections.abc import Iterable, Sequence, Sized
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..context import no_grad
-from ..errors import ArgumentError, DataError, ShapeError
+from ..errors import ArgumentError, DataError
+from ..random import default_generator, using
 from ..tensor import Tensor
-from . import losses, optimizers
+from . import optimizers
 from .callbacks import DIVERGED, Callback, History
+from .compiled import Objective
 from .metrics import Mean, Metric
-from .metrics import get as get_metric
 from .module import Module, positive
-from .preparation import array_of, batches_of, check_data, check_finite, split, triple, weights_of, what_is
+from .preparation import Data, unpack, validation_of
+from .structure import flatten, mapped
 
-__all__ = ["Model"]
+__all__ = ["Trainer"]
 
 
-class Model(Module):
-    """A module with Keras' ``compile``, ``fit``, ``evaluate``, ``predict``, ``summary`` and ``save``.
+class Trainer(Module):
+    """What a model has for its training: Keras' ``compile``, ``fit``, ``evaluate`` and ``predict``.
 
     Examples
     --------
@@ -44,12 +45,20 @@ class Model(Module):
     """
 
     optimizer: optimizers.Optimizer | None = None
-    loss: losses.Loss | None = None
-    metrics: Sequence[Metric] = ()
+    objective: Objective | None = None
     history: History | None = None
     stop_training: bool = False
+    generator: np.random.Generator | None = None  # where a loaded model's dropout and shuffling go on
 
-    def compile(self, optimizer: Any, loss: Any, metrics: Any = ()) -> None:
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Any = (),
+        loss_weights: Any = None,
+        weighted_metrics: Any = (),
+        **ignored: Any,
+    ) -> None:
         """Choose how to train.
 
         Parameters
@@ -57,82 +66,144 @@ class Model(Module):
         optimizer
             A name ("sgd", "adam") or an optimizer.
         loss
-            A name ("mse", "sparse_categorical_crossentropy" …), a Loss, or a function (y_true, y_pred).
-        metrics
-            Names ("accuracy", any loss) or Metric objects to watch, or functions (y_true, y_pred).
+            A name ("mse", "sparse_categorical_crossentropy" …), a Loss, or a function (y_true, y_pred). For
+            several outputs a list, or a dict by their names; None where ``train_step`` is your own, or
+            layers add their losses.
+        metrics, weighted_metrics
+            Names ("accuracy", any loss) or Metric objects to watch, or functions (y_true, y_pred); the latter
+            see the weights of samples and classes. For several outputs a list of lists or a dict by names.
+        loss_weights
+            What each output's loss is multiplied by in the sum.
+        ignored
+            Keras' ``run_eagerly``, ``jit_compile``, ``steps_per_execution`` and ``auto_scale_loss`` are
+            taken, and change nothing here.
         """
+        unknown = set(ignored) - {"run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss"}
+        if unknown:
+            raise ArgumentError(f"compile: unknown argument {min(unknown)!r}")
         self.optimizer = optimizers.get(optimizer)
-        self.loss = losses.get(loss)
-        wanted = [] if metrics is None else metrics if isinstance(metrics, list | tuple) else [metrics]
-        self.metrics = [get_metric(m, self.loss) for m in wanted]
-        names = ["loss", *(m.name for m in self.metrics)]
-        if len(set(names)) < len(names):
-            raise ArgumentError(f"compile: each metric needs a name of its own, and none 'loss': {names}")
+        self.objective = Objective(loss, loss_weights, metrics, weighted_metrics)
+        self.loss_tracker = Mean("loss")
+
+    @property
+    def loss(self) -> Any:
+        """The loss that ``compile`` was given."""
+        return None if self.objective is None else self.objective.loss or self.objective.given[0]
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """What is reset at each epoch and reported after it; a subclass may have its own trackers."""
+        own = [value for value in vars(self).values() if isinstance(value, Metric)]
+        return [*own, *(self.objective.metrics if self.objective else [])]
 
     # -- one step --------------------------------------------------------------------------------------
 
-    def train_step(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, Tensor]:
-        """Learn from one batch: predict, measure, differentiate, step. Return the loss and predictions."""
-        self._check_compiled("train_step")
-        assert self.optimizer is not None
-        assert self.loss is not None
+    def train_step(self, data: Any) -> dict[str, float]:
+        """Learn from one batch: predict, measure, differentiate, step. Return what to report.
+
+        A subclass may write its own; ``data`` is what ``fit`` was given, a batch of it.
+        """
+        x, y, sample_weight = unpack(data)
         y_pred = self(x)
-        loss = self.loss(y, y_pred, sample_weight)
+        loss = self.compute_loss(x, y, y_pred, sample_weight)
+        self.minimize(loss)
+        self.loss_tracker.add(loss.item(), len(flatten(x)[0]))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, float]:
+        """Measure on one batch, without learning. Return what to report."""
+        x, y, sample_weight = unpack(data)
+        y_pred = self(x)
+        loss = self.compute_loss(x, y, y_pred, sample_weight)
+        self.loss_tracker.add(loss.item(), len(flatten(x)[0]))
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def predict_step(self, data: Any) -> Any:
+        """Return the outputs for one batch."""
+        return self(unpack(data)[0])
+
+    def minimize(self, loss: Tensor) -> None:
+        """Make one step of the optimizer down the gradient of a loss."""
+        assert self.optimizer is not None
         if not self.optimizer.params:
             self.optimizer.bind(self.parameters())
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        return loss.item(), y_pred
 
-    def test_step(self, x: Any, y: Any, sample_weight: Any = None) -> tuple[float, Tensor]:
-        """Measure on one batch, without learning. Return the loss and predictions."""
-        assert self.loss is not None
-        y_pred = self(x)
-        return self.loss(y, y_pred, sample_weight).item(), y_pred
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
+    ) -> Tensor:
+        """Return the number to make small: the losses of ``compile``, and those that layers add."""
+        assert self.objective is not None
+        total = self.objective.total(y, y_pred, sample_weight, getattr(self, "output_names", None))
+        for loss in getattr(self, "losses", ()):
+            total = loss if total is None else total + loss
+        if total is None:
+            raise ArgumentError(
+                f"{self.name}: there is no loss to make small; name one in compile(optimizer, loss)"
+            )
+        return total
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, float]:
+        """Let the metrics see a batch, and return the running results by name."""
+        if self.objective is not None:
+            self.objective.update(y, y_pred, sample_weight)
+        return {metric.name: metric.result() for metric in self.metrics}
 
     # -- the loop --------------------------------------------------------------------------------------
 
     def fit(
         self,
-        x: Any,
+        x: Any = None,
         y: Any = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         epochs: int = 1,
-        verbose: int = 1,
-        callbacks: Sequence[Callback] = (),
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | Callback | None = None,
         validation_split: float = 0.0,
-        validation_data: tuple[Any, ...] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
     ) -> History:
         """Train for some epochs.
 
         Parameters
         ----------
         x, y
-            Inputs (samples, …) and targets (samples, …), arrays or memory maps. Or x alone: something that
-            can be iterated over once an epoch and gives (x, y) or (x, y, sample_weight) batches.
+            Inputs (samples, …) and targets (samples, …), arrays or memory maps; several as a list or a dict.
+            Or x alone: something that can be iterated over once an epoch and gives batches, (x, y) or
+            (x, y, sample_weight).
         batch_size
-            Samples a step.
+            Samples a step, by default 32.
         epochs, initial_epoch
             The run goes from ``initial_epoch`` to ``epochs``.
         verbose
-            0 nothing, 1 a live console, 2 one line an epoch.
+            0 nothing, 1 (or "auto") a live console, 2 one line an epoch.
         callbacks
             More to call at each epoch and batch.
         validation_split
             The share of the samples, taken from the end, to measure on after each epoch.
         validation_data
-            (x, y) or (x, y, sample_weight) to measure on instead.
+            (x, y) or (x, y, sample_weight) to measure on instead, or batches.
         shuffle
             Take the samples in another order each epoch.
         class_weight
             The weight of each class's samples in the loss: ``{0: 1.0, 1: 2.5}``.
         sample_weight
             The weight of each sample in the loss.
+        steps_per_epoch, validation_steps
+            How many batches are an epoch; batches that never end need it.
+        validation_batch_size
+            Samples a step there, by default as in training.
+        validation_freq
+            Measure after every so many epochs, or after those in a list (the first is 1).
 
         Returns
         -------
@@ -147,48 +218,27 @@ class Model(Module):
             After Ctrl-C, when the callbacks have finished; ``model.history`` has what there is.
         """
         self._check_compiled("fit")
-        positive(batch_size, "fit: batch_size")
         if positive(epochs, "fit: epochs") < initial_epoch:
             raise ArgumentError(
                 f"fit: epochs={epochs} is where the run ends, before initial_epoch={initial_epoch}"
             )
-        callbacks = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
-        if y is not None:
-            x, y, sample_weight, validation_data = split(
-                x, y, sample_weight, validation_split, validation_data
-            )
-            sample_weight = weights_of(y, sample_weight, class_weight)
-        elif class_weight or sample_weight is not None or validation_split:
-            raise ArgumentError(
-                "fit: class_weight, sample_weight and validation_split need x and y as arrays"
-            )
-        batches = batches_of(x, y, sample_weight, batch_size, shuffle)
-        if isinstance(validation_data, tuple | list):
-            validation_data = triple(validation_data)
-            check_data(array_of(validation_data[0]), array_of(validation_data[1]), "validation_data")
-        assert self.optimizer is not None
-        if self.optimizer.params:  # layers may have come or been frozen since, or it trained another model
-            if all(module.built for module in self.modules()):
-                self.optimizer.bind(self.parameters())
-            else:
-                self.optimizer.release()
+        data = Data("fit", x, y, sample_weight, class_weight, batch_size, shuffle, steps_per_epoch)
+        data, validation = validation_of(
+            data, validation_split, validation_data, validation_batch_size, validation_steps
+        )
+        self._bind_again()
         self.history = History()
-        watchers = [*callbacks, self.history, *_console(verbose)]
-        source = x if y is None else batches
-        steps = len(source) if isinstance(source, Sized) else None
-        names = ["loss", *(m.name for m in self.metrics)]
-        samples = None if y is None else len(x)
+        watchers = [*_listed(callbacks), self.history, *_console(verbose)]
+        params = {
+            "epochs": epochs,
+            "steps": data.steps,
+            "samples": data.samples,
+            "batch_size": data.batch_size,
+            "metrics": list(dict.fromkeys(["loss", *(m.name for m in self.metrics)])),
+        }
         for watcher in watchers:
             watcher.set_model(self)
-            watcher.set_params(
-                {
-                    "epochs": epochs,
-                    "steps": steps,
-                    "samples": samples,
-                    "batch_size": batch_size,
-                    "metrics": names,
-                }
-            )
+            watcher.set_params(params)
         self.stop_training = False
         begun: list[Callback] = []
         logs: dict[str, float] = {}
@@ -198,17 +248,13 @@ class Model(Module):
                 watcher.on_train_begin(logs)
             for epoch in range(initial_epoch, epochs):
                 _call(watchers, "on_epoch_begin", epoch, {})
-                logs = self._epoch(batches, watchers)
-                if not np.isfinite(logs["loss"]) and np.isfinite(self.history.history.get("loss", [0.0])[-1]):
+                logs = self._epoch(data, watchers)
+                if not np.isfinite(logs.get("loss", 0)) and np.isfinite(
+                    self.history.history.get("loss", [0.0])[-1]
+                ):
                     warnings.warn(f"the loss became {logs['loss']}: {DIVERGED}", stacklevel=2)
-                if validation_data is not None:
-                    held = isinstance(validation_data, tuple)
-                    measured = self._measure(
-                        batches_of(*validation_data, batch_size, False)
-                        if held
-                        else batches_of(validation_data, None, None, batch_size, False)
-                    )
-                    logs |= {f"val_{name}": value for name, value in measured.items()}
+                if validation is not None and _due(validation_freq, epoch):
+                    logs |= {f"val_{name}": value for name, value in self._measure(validation).items()}
                 _call(watchers, "on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
@@ -218,69 +264,56 @@ class Model(Module):
                     ends.callback(watcher.on_train_end, logs)
         return self.history
 
-    def _epoch(self, batches: Iterable[Any], watchers: Sequence[Callback]) -> dict[str, float]:
+    def _epoch(self, data: Data, watchers: Sequence[Callback]) -> dict[str, float]:
         """Learn from every batch once; return the means of the loss and the metrics on the way."""
-        mean = Mean("loss")
+        logs: dict[str, float] = {}
         for metric in self.metrics:
             metric.reset_state()
-        logs: dict[str, float] = {}
-        with self.mode(training=True):
-            for i, batch in enumerate(batches):
-                x, y, weight = triple(batch)
+        with self.mode(training=True), self._own_randomness():
+            for i, batch in enumerate(data):
                 _call(watchers, "on_train_batch_begin", i, logs)
-                loss, y_pred = self.train_step(x, y, weight)
-                mean.add(loss, len(y))
-                logs = self._logs(mean, self.metrics, y, y_pred, weight)
+                logs = _numbers(self.train_step(batch))
                 _call(watchers, "on_train_batch_end", i, logs)
                 if self.stop_training:
                     break
-        if not logs:
-            raise DataError(
-                "fit: there is not a single batch to learn from. (A generator gives its batches only once; "
-                "for several epochs pass a list or a DataLoader)"
-            )
         return logs
 
-    def _measure(self, batches: Iterable[Any]) -> dict[str, float]:
-        mean = Mean("loss")
-        own = deepcopy(self.metrics)  # a callback may measure in the middle of an epoch
-        for metric in own:
-            metric.reset_state()
+    def _measure(self, data: Data, watchers: Sequence[Callback] = ()) -> dict[str, float]:
+        """Measure on every batch, without learning; metrics that are in the middle of an epoch stay there."""
         logs: dict[str, float] = {}
-        with self.mode(training=False), no_grad():
-            for batch in batches:
-                x, y, weight = triple(batch)
-                loss, y_pred = self.test_step(x, y, weight)
-                mean.add(loss, len(y))
-                logs = self._logs(mean, own, y, y_pred, weight)
-        if not logs:
-            raise DataError("evaluate: there is not a single batch to measure on")
-        return logs
-
-    def _logs(
-        self, mean: Mean, watched: Sequence[Metric], y: Any, y_pred: Tensor, weight: Any
-    ) -> dict[str, float]:
-        logs = {"loss": mean.result()}
-        for metric in watched:
-            metric.update_state(y, y_pred.numpy(), weight)
-            logs[metric.name] = metric.result()
+        before = [(metric, deepcopy(vars(metric))) for metric in self.metrics]
+        try:
+            for metric in self.metrics:
+                metric.reset_state()
+            _call(watchers, "on_test_begin", logs)
+            with self.mode(training=False), no_grad():
+                for i, batch in enumerate(data):
+                    _call(watchers, "on_test_batch_begin", i, logs)
+                    logs = _numbers(self.test_step(batch))
+                    _call(watchers, "on_test_batch_end", i, logs)
+            _call(watchers, "on_test_end", logs)
+        finally:
+            for metric, state in before:
+                vars(metric).update(state)
         return logs
 
     # -- afterwards ------------------------------------------------------------------------------------
 
     def evaluate(
         self,
-        x: Any,
+        x: Any = None,
         y: Any = None,
-        batch_size: int = 32,
-        verbose: int = 1,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
         sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> Any:
         """Measure the loss and the metrics on data, without learning from it.
 
         Returns them in that order, as a list (the loss alone if there is no metric), or by name with
-        ``return_dict``.
+        ``return_dict``. The data is as for ``fit``.
 
         >>> from tinygrad_edu import nn
         >>> model = nn.Sequential([nn.Dense(1, kernel_initializer="zeros")])
@@ -289,85 +322,116 @@ class Model(Module):
         [9.0, 3.0]
         """
         self._check_compiled("evaluate")
-        if y is not None:
-            x, y = array_of(x), array_of(y)
-            check_data(x, y, "evaluate")
-        elif sample_weight is not None:
-            raise ArgumentError("evaluate: sample_weight needs x and y as arrays; put it into the batches")
-        logs = self._measure(batches_of(x, y, sample_weight, batch_size, False))
+        data = Data("evaluate", x, y, sample_weight, None, batch_size, False, steps)
+        watchers = _listed(callbacks)
+        for watcher in watchers:
+            watcher.set_model(self)
+        logs = self._measure(data, watchers)
         if verbose:
             print("  ".join(f"{name} {value:.4f}" for name, value in logs.items()))
         if return_dict:
             return logs
-        return list(logs.values()) if len(logs) > 1 else logs["loss"]
+        return list(logs.values()) if len(logs) > 1 else next(iter(logs.values()))
 
-    def predict(self, x: Any, batch_size: int = 32, verbose: int = 0) -> NDArray[Any]:
-        """Return the model's output for every sample, an array (samples, …)."""
-        results = []
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
+    ) -> Any:
+        """Return the model's output for every sample, an array (samples, …), or a structure of several."""
+        data = Data("predict", x, None, None, None, batch_size, False, steps)
+        watchers = _listed(callbacks)
+        results: list[Any] = []
+        _call(watchers, "on_predict_begin", {})
         with self.mode(training=False), no_grad():
-            x = array_of(x)
-            positive(batch_size, "predict: batch_size")
-            if x.ndim == 0 or len(x) == 0:
-                raise DataError(f"predict: expected samples (samples, …), got {what_is(x)}")
-            check_finite(x, "predict: x")
-            for start in range(0, len(x), batch_size):
-                results.append(self(x[start : start + batch_size]).numpy())
-        return np.concatenate(results)
+            for i, batch in enumerate(data):
+                _call(watchers, "on_predict_batch_begin", i, {})
+                results.append(mapped(_array, self.predict_step(batch)))
+                _call(watchers, "on_predict_batch_end", i, {})
+        _call(watchers, "on_predict_end", {})
+        columns = iter([np.concatenate(parts) for parts in zip(*map(flatten, results), strict=True)])
+        return mapped(lambda _: next(columns), results[0])
 
-    def summary(self, print_fn: Any = print) -> None:
-        """Print each layer with its output's shape and number of parameters, and the totals.
+    # -- one batch by hand -----------------------------------------------------------------------------
 
-        Raises ArgumentError for a model that isn't built, whose shapes aren't known yet.
-        """
-        from .summary import summarize
+    def train_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Learn from one batch and return the loss and the metrics so far, as ``evaluate`` does."""
+        self._check_compiled("train_on_batch")
+        with self.mode(training=True), self._own_randomness():
+            logs = _numbers(self.train_step((x, y, sample_weight)))
+        return logs if return_dict else list(logs.values())
 
-        self._check_built("summary")
-        print_fn(summarize(self))
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        """Measure on one batch and return the loss and the metrics so far, as ``evaluate`` does."""
+        self._check_compiled("test_on_batch")
+        with self.mode(training=False), no_grad():
+            logs = _numbers(self.test_step((x, y, sample_weight)))
+        return logs if return_dict else list(logs.values())
 
-    def save(self, path: Any) -> None:
-        """Write the architecture, the weights and the optimizer's state into a folder; see ``load_model``."""
-        from .saving import save_model
+    def predict_on_batch(self, x: Any) -> Any:
+        """Return the model's output for one batch."""
+        with self.mode(training=False), no_grad():
+            return mapped(_array, self.predict_step((x,)))
 
-        save_model(self, path)
+    def reset_metrics(self) -> None:
+        """Let all metrics forget what they have seen."""
+        for metric in self.metrics:
+            metric.reset_state()
 
-    def save_weights(self, path: Any) -> None:
-        """Write parameters and buffers to a ``.safetensors`` file."""
-        from .saving import write_arrays
+    # -- what the loop needs ---------------------------------------------------------------------------
 
-        write_arrays(path, self.state_dict())
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """Draw from the default generator, or from where a model that was loaded left off."""
+        with using(self.generator or default_generator()):
+            yield
 
-    def load_weights(self, path: Any) -> None:
-        """Read parameters and buffers from a ``.safetensors`` file.
-
-        Raises FileError for a damaged file, and ShapeError, having changed nothing, for one of another
-        architecture.
-        """
-        from .saving import read_arrays
-
-        self._check_built("load_weights")
-        self.load_state_dict(read_arrays(path))
-
-    def get_weights(self) -> list[NDArray[Any]]:
-        """Return a copy of every parameter and buffer, in order."""
-        return list(self.state_dict().values())
-
-    def set_weights(self, weights: Sequence[NDArray[Any]]) -> None:
-        """Set every parameter and buffer, in the order of ``get_weights``."""
-        names = [name for name, _ in self.named_weights()]
-        if len(names) != len(weights):
-            raise ShapeError(f"set_weights: expected {len(names)} arrays, got {len(weights)}")
-        self.load_state_dict(dict(zip(names, weights, strict=True)))
-
-    def _check_built(self, what: str) -> None:
-        if not all(module.built for module in self.modules()):
-            raise ArgumentError(
-                f"{what}: {self.name} isn't built yet, so it has no weights and no shapes; call it on a "
-                "batch, build((None, ...)), or start it with Input(shape)"
-            )
+    def _bind_again(self) -> None:
+        """Layers may have come or been frozen since the last run, or the optimizer trained another model."""
+        assert self.optimizer is not None
+        if self.optimizer.params:
+            if all(module.built for module in self.modules()):
+                self.optimizer.bind(self.parameters())
+            else:
+                self.optimizer.release()
 
     def _check_compiled(self, what: str) -> None:
-        if self.loss is None or self.optimizer is None:
+        if self.objective is None or self.optimizer is None:
             raise ArgumentError(f"{what}: say how to train first: model.compile(optimizer, loss, metrics)")
+
+
+def _array(x: Any) -> Any:
+    return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+
+
+def _numbers(logs: Any) -> dict[str, float]:
+    if not isinstance(logs, dict):
+        raise DataError(
+            "train_step and test_step return what to report as a dict, {'loss': ...}, got "
+            f"{type(logs).__name__}"
+        )
+    return {name: float(value.item() if isinstance(value, Tensor) else value) for name, value in logs.items()}
+
+
+def _due(frequency: Any, epoch: int) -> bool:
+    return (
+        (epoch + 1) in frequency
+        if isinstance(frequency, list | tuple | set)
+        else (epoch + 1) % frequency == 0
+    )
+
+
+def _listed(callbacks: Any) -> list[Callback]:
+    if callbacks is None:
+        return []
+    return [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
 
 
 def _call(watchers: Sequence[Callback], hook: str, *arguments: Any) -> None:
@@ -382,9 +446,9 @@ def _call(watchers: Sequence[Callback], hook: str, *arguments: Any) -> None:
         raise interrupted
 
 
-def _console(verbose: int) -> list[Callback]:
+def _console(verbose: Any) -> list[Callback]:
     if not verbose:
         return []
     from ..viz.console import Console
 
-    return [Console(live=verbose == 1)]
+    return [Console(live=verbose in (1, "auto"))]

@@ -1,32 +1,102 @@
 """The layers, one file a family."""
 
-from .base import Input, Layer
+from .base import Layer
+from .convolution import (
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    Convolution1D,
+    Convolution2D,
+    DepthwiseConv2D,
+    SeparableConv2D,
+)
 from .core import Activation, Dense, Flatten, ReLU, Reshape, Softmax
-from .depthwise import DepthwiseConv2D, SeparableConv2D
-from .enlarging import Conv2DTranspose, UpSampling2D
-from .images import AveragePooling2D, AvgPool2D, Conv2D, MaxPool2D, MaxPooling2D
+from .input import Input, InputLayer
+from .merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+    add,
+    average,
+    concatenate,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
+)
+from .noise import Dropout
 from .normalization import BatchNormalization, LayerNormalization
-from .regularization import Dropout
+from .operation import Operation
+from .pooling import (
+    AveragePooling1D,
+    AveragePooling2D,
+    AvgPool1D,
+    AvgPool2D,
+    GlobalAveragePooling1D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
+    GlobalMaxPooling2D,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+from .resizing import Cropping2D, UpSampling2D, ZeroPadding2D
 
 __all__ = [
     "Activation",
+    "Add",
+    "Average",
+    "AveragePooling1D",
     "AveragePooling2D",
+    "AvgPool1D",
     "AvgPool2D",
     "BatchNormalization",
+    "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
     "Conv2DTranspose",
+    "Convolution1D",
+    "Convolution2D",
+    "Cropping2D",
     "Dense",
     "DepthwiseConv2D",
     "Dropout",
     "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
     "Input",
+    "InputLayer",
     "Layer",
     "LayerNormalization",
+    "MaxPool1D",
     "MaxPool2D",
+    "MaxPooling1D",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Operation",
     "ReLU",
     "Reshape",
     "SeparableConv2D",
     "Softmax",
+    "Subtract",
     "UpSampling2D",
+    "ZeroPadding2D",
+    "add",
+    "average",
+    "concatenate",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]

@@ -1,21 +1,33 @@
 """Layer: a module whose weights take their shape from the first input it sees."""
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from ...context import context, no_grad
-from ...errors import ArgumentError, DTypeError, ShapeError
+from ...errors import ArgumentError, DTypeError, ShapeError, unknown_name
 from ...tensor import Tensor
-from .. import activations, initializers
+from .. import activations, constraints, initializers, regularizers
 from ..module import Module, Parameter
+from ..named import Named
+from ..structure import flatten, is_structure, mapped
+from ..symbolic import Shape, SymbolicTensor, is_deep, shapes_in, shapes_of
 
-__all__ = ["Input", "Layer"]
+__all__ = ["WEIGHTS", "Layer", "Shape"]
 
-Shape = tuple[Any, ...]  # the batch axis first, as None where its length isn't fixed
+WEIGHTS: Mapping[str, str] = {"kernel": "glorot_uniform", "bias": "zeros"}  # of most layers
+
+# What can be said about a weight: ``kernel_initializer``, ``kernel_regularizer``, ``kernel_constraint``.
+_RULES: Mapping[str, Any] = {
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
+}
 
 
 class Layer(Module):
@@ -24,7 +36,8 @@ class Layer(Module):
     A subclass writes ``call(x)``; ``build(input_shape)`` if it has weights, which it makes with
     ``add_weight``; ``compute_output_shape`` if a trial run with zeros would be too dear; and names its
     constructor's arguments in ``fields``, so that it can be saved. As in Keras the shapes begin with the
-    batch axis: (None, 28, 28, 1).
+    batch axis: (None, 28, 28, 1). Where ``call`` takes several tensors, ``build`` and
+    ``compute_output_shape`` take as many shapes; where it takes a list of them, a list of shapes.
 
     Parameters
     ----------
@@ -32,10 +45,16 @@ class Layer(Module):
         What paths, pictures and errors call it; by default after its class, made unique in its model.
     dtype
         Of the weights and of what flows through: inputs are converted to it.
-    input_shape
-        The shape of one sample, to build the model before it sees data.
+    input_shape, input_dim
+        The shape of one sample, to build the model before it sees data; ``input_dim=4`` is ``(4,)``.
     trainable
         False freezes its weights; it can be changed later too.
+    activity_regularizer
+        A price on what comes out ("l1", a Regularizer), which is added to the loss.
+    options
+        For each kind of weight that the class names in ``kinds``, such as "kernel": ``kernel_initializer``
+        (how it starts), ``kernel_regularizer`` (a price on it that is added to the loss), and
+        ``kernel_constraint`` (what it is put back to after each step), names or objects.
 
     Examples
     --------
@@ -48,25 +67,36 @@ class Layer(Module):
     ...         return x * self.factor
     >>> Scale()(te.Tensor([[1.0, 2.0]]))
     Tensor([[1., 2.]], fn=<multiply>)
+    >>> nn.Dense(3, kernel_regularizer="l2").kernel_regularizer.l2
+    0.01
     """
 
     fields: ClassVar[tuple[str, ...]] = ()
+    kinds: ClassVar[Mapping[str, Any]] = {}  # of weights, and how each starts by default
 
     built = False
+    autocast: bool = True  # inputs are converted to the layer's dtype
     dtype: np.dtype[Any] = np.dtype("float32")
+    activity_regularizer: Any = None
     given_input_shape: Shape | None = None
-    input_shape: Shape | None = None
-    output_shape: Shape | None = None
+    input_shape: Any = None  # what it was built for: one shape, or a tuple of those of several inputs
+    output_shape: Any = None
+    symbolic_results: tuple[Any, ...] | list[Any] = ()  # weak references to what calls on symbols gave
+    _losses: tuple[Any, list[Tensor]] = (None, [])  # in which run, and what add_loss was given there
 
     def __init__(
         self,
         *,
         name: str | None = None,
         dtype: DTypeLike = "float32",
-        input_shape: Shape | None = None,
+        input_shape: Any = None,
+        input_dim: int | None = None,
         trainable: bool = True,
+        activity_regularizer: Any = None,
+        **options: Any,
     ) -> None:
-        self.trainable = trainable
+        if not trainable:
+            self.trainable = False
         self.dtype = np.dtype(dtype)
         if self.dtype.kind != "f":
             raise DTypeError(
@@ -74,59 +104,206 @@ class Layer(Module):
             )
         if name is not None:
             self.name = name
+        if input_dim is not None:
+            input_shape = (input_dim,)
         if input_shape is not None:
             self.given_input_shape = check_shape(input_shape)
+        if activity_regularizer is not None:
+            self.activity_regularizer = regularizers.get(activity_regularizer)
+            self._plain = False
+        for option, rule, start in self._options():
+            setattr(self, option, _RULES[rule](options.pop(option, start)))
+        for option in options:
+            known = [p for p in inspect.signature(type(self)).parameters if p != "options"]
+            raise unknown_name(f"argument of {type(self).__name__}", option, known)
 
-    def build(self, input_shape: Shape) -> None:
+    @classmethod
+    def _options(cls) -> Iterator[tuple[str, str, Any]]:
+        """Yield the name, the rule and the default of each thing that can be said about its weights."""
+        for kind, start in cls.kinds.items():
+            for rule in _RULES:
+                yield f"{kind}_{rule}", rule, start if rule == "initializer" else None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.__signature__ = _signature(cls)  # type: ignore[attr-defined]  # what help() shows
+
+    def build(self, *input_shapes: Any) -> None:
         """Make the weights, for samples of this shape."""
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of one result; by default it is tried out on zeros."""
-        with no_grad(), self.mode(training=False):
-            one = Tensor(np.zeros((1, *input_shape[1:]), self.dtype))
-            return (input_shape[0], *self.call(one).shape[1:])
+    def compute_output_shape(self, *input_shapes: Any) -> Any:
+        """Return the shape of the result; by default it is tried out on zeros."""
+        return self._trial(*input_shapes)
 
-    def build_once(self, input_shape: Shape) -> None:
+    def _trial(self, *input_shapes: Any) -> Any:
+        """Compute with zeros: the shape of the result, or a structure of shapes.
+
+        Lengths that aren't known are tried with two different ones: where the results differ they are None.
+        """
+        results = []
+        for unknown in (16, 24):
+            zeros = mapped(partial(self._zeros, unknown=unknown), input_shapes, is_deep)
+            before, context.run = context.run, object()  # what layers add to the loss here doesn't count
+            try:
+                with no_grad(), self.mode(training=False):
+                    result = self.call(*zeros)
+            finally:
+                context.run = before
+            results.append(mapped(lambda x: tuple(x.shape), result))
+            if _is_known(input_shapes):
+                break
+        first, last = results[0], results[-1]
+        others = iter(shapes_in(last))
+
+        def common(shape: Shape) -> Shape:
+            pairs = zip(shape[1:], next(others)[1:], strict=True)
+            return (None, *(n if n == m else None for n, m in pairs))
+
+        return mapped(common, first, is_deep)
+
+    def _zeros(self, shape: Shape | None, unknown: int) -> Tensor | None:
+        if shape is None:
+            return None
+        return Tensor(np.zeros((1, *(unknown if n is None else n for n in shape[1:])), self.dtype))
+
+    def build_once(self, *input_shapes: Any) -> None:
         """Build for samples of a shape, unless that has been done."""
-        input_shape = tuple(input_shape)
+        shapes = tuple(mapped(lambda s: None if s is None else tuple(s), s, is_deep) for s in input_shapes)
+        seen = shapes[0] if len(shapes) == 1 else shapes
         if not self.built:
-            self.build(input_shape)
+            self.build(*shapes)
             self.built = True
-        elif input_shape != self.input_shape:
-            Layer.compute_output_shape(self, input_shape)  # a trial: the weights may not fit this shape
-        if input_shape != self.input_shape:
-            self.output_shape = self.compute_output_shape(input_shape)
-            self.input_shape = input_shape
+        elif seen != self.input_shape:
+            self._trial(*shapes)  # the weights may not fit this shape
+        if seen != self.input_shape:
+            self.output_shape = self.compute_output_shape(*shapes)
+            self.input_shape = seen
 
     def _build_for(self, *inputs: Any) -> None:
-        self.build_once((None, *inputs[0].shape[1:]))
+        self.build_once(*shapes_of(inputs))
+
+    def symbolic_dtype(self, given: np.dtype[Any]) -> np.dtype[Any]:
+        """Return the dtype of what it gives on a symbol of a dtype."""
+        return self.dtype
+
+    @property
+    def output(self) -> Any:
+        """The symbol that it gave when it was put into a model: ``Model(model.inputs, layer.output)``."""
+        alive = [
+            result
+            for result in (mapped(lambda weak: weak(), weak) for weak in self.symbolic_results)
+            if all(isinstance(s, SymbolicTensor) for s in flatten(result))
+        ]
+        if len(alive) != 1:
+            calls = f"was called {len(alive)} times" if alive else "hasn't been called"
+            raise ArgumentError(
+                f"{self.name} {calls} on a symbol, so it has no one output; put it into a model that starts "
+                "with Input(shape), or keep what layer(x) returns"
+            )
+        return alive[0]
+
+    @property
+    def input(self) -> Any:
+        """The symbol that it was called on when it was put into a model."""
+        args = next(iter(flatten(self.output))).call.args
+        return args[0] if len(args) == 1 else list(args)
 
     def _taken(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        x, *rest = inputs
-        if isinstance(x, Tensor) and x.dtype is self.dtype and x.ndim:
-            return inputs
+        if len(inputs) == 1:
+            x = inputs[0]
+            if isinstance(x, Tensor) and x.dtype is self.dtype and x.ndim:
+                return inputs
+        first, *others = inputs
+        taken = [mapped(self._cast, first, is_structure)]
+        for x in others:  # masks and settings stay as they are
+            is_float = getattr(getattr(x, "dtype", None), "kind", "") == "f"
+            taken.append(mapped(self._cast, x, is_structure) if is_float or is_structure(x) else x)
+        return tuple(taken)
+
+    def _cast(self, x: Any) -> Any:
         if not isinstance(x, Tensor):
             x = Tensor(x)
         if x.ndim == 0:
             raise ShapeError(f"{self.name}: expected a batch of samples, got a single number")
-        return (x if x.dtype == self.dtype else x.astype(self.dtype), *rest)
+        return x if x.dtype == self.dtype or not self.autocast else x.astype(self.dtype)
+
+    def _call_watched(self, *inputs: Any, **arguments: Any) -> Any:
+        result = super()._call_watched(*inputs, **arguments)
+        if self.activity_regularizer is not None:
+            for part in flatten(result):
+                self.add_loss(self.activity_regularizer(part))
+        return result
+
+    # -- weights and losses ----------------------------------------------------------------------------
 
     def add_weight(
-        self, name: str, shape: Shape, initializer: Any = "glorot_uniform", *, trainable: bool = True
+        self,
+        name: str | None = None,
+        shape: Any = (),
+        initializer: Any = None,
+        *,
+        dtype: DTypeLike | None = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> Parameter:
-        """Make a parameter (or, not trainable, a buffer) of a shape, filled by an initialiser."""
-        shape = tuple(shape)
-        values = (
-            np.zeros(shape, self.dtype)
-            if context.loading
-            else initializers.get(initializer)(shape, self.dtype)
-        )
+        """Make a parameter (or, not trainable, a buffer) of a shape, filled by an initialiser.
+
+        That is "glorot_uniform" where nothing else is said. The regulariser is added to the model's loss, the
+        constraint applied after each step.
+        """
+        if not isinstance(name, str | None):
+            raise ArgumentError(f"{self.name}: add_weight takes the name first; write shape={name!r}")
+        if initializer is None:
+            initializer = "glorot_uniform" if len(shape) > 1 else "zeros"
+        shape, dtype = tuple(shape), self.dtype if dtype is None else np.dtype(dtype)
+        values = np.zeros(shape, dtype) if context.loading else initializers.get(initializer)(shape, dtype)
         if values.shape != shape:
             raise ShapeError(f"{self.name}: the initializer of {name} gave {values.shape} for {shape}")
-        weight = Parameter(0.0, name=f"{self.name}/{name}", trainable=trainable and self.trainable)
+        weight = Parameter(
+            0.0, name=f"{self.name}/{name or 'weight'}", trainable=trainable and self.trainable
+        )
         weight._data = values
         weight.buffer = not trainable
+        weight.regularizer = regularizers.get(regularizer)
+        weight.constraint = constraints.get(constraint)
         return weight
+
+    def rule(self, kind: str) -> dict[str, Any]:
+        """Return what was said about a kind of weight, as ``add_weight`` takes it.
+
+        >>> from tinygrad_edu import nn
+        >>> sorted(nn.Dense(3).rule("kernel"))
+        ['constraint', 'initializer', 'regularizer']
+        """
+        return {rule: getattr(self, f"{kind}_{rule}") for rule in _RULES}
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a number to the loss of the model, from within ``call``: a price on what it computes.
+
+        It counts until the layer runs anew.
+
+        >>> from tinygrad_edu import nn
+        >>> class Sparse(nn.Layer):
+        ...     def call(self, x):
+        ...         self.add_loss(0.1 * abs(x).sum())
+        ...         return x
+        >>> layer = Sparse(); y = layer([[1.0, -2.0]]); round(layer.losses[0].item(), 4)
+        0.3
+        """
+        loss = loss if isinstance(loss, Tensor) else Tensor(loss)
+        if loss.ndim:
+            raise ShapeError(f"{self.name}: add_loss expects a single number, got shape {loss.shape}")
+        run, losses = self._losses
+        if run is not context.run:
+            losses = []
+        self._losses = (context.run, [*losses, loss])
+
+    @property
+    def losses(self) -> list[Any]:
+        """What it and all below it add to the loss: by ``add_loss`` in the last run, and by regularisers."""
+        added = [loss for module in self.modules() if isinstance(module, Layer) for loss in module._losses[1]]
+        return added + [w.regularizer(w) for w in self.weights if w.regularizer is not None]
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -135,41 +312,54 @@ class Layer(Module):
             config["trainable"] = False
         if self.given_input_shape is not None:
             config["input_shape"] = list(self.given_input_shape)
-        for field in self.fields:
+        options = [option for option, rule, _ in self._options()]
+        for field in (*self.fields, *options, "activity_regularizer"):
             value = getattr(self, field)
-            if isinstance(value, initializers.Initializer):
-                value = initializers.describe(value)
+            if isinstance(value, Named):
+                value = value.describe()
             elif callable(value):
                 value = activations.name_of(value)
-            config[field] = value
+            if value is not None or field in self.fields:
+                config[field] = value
         return config
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to this run of the program: symbols, and losses with their graphs."""
+        return {k: v for k, v in vars(self).items() if k not in ("symbolic_results", "_losses")}
+
     def __repr__(self) -> str:
-        arguments = [f"{field}={self.get_config()[field]!r}" for field in self.fields]
+        config = self.get_config()
+        arguments = [f"{field}={config[field]!r}" for field in self.fields]
         return f"<{type(self).__name__} {self.name} {' '.join(arguments)}>"
 
 
-class Input:
-    """The shape of one sample, to start a Sequential with, so that it is built at once.
+def _signature(cls: type[Layer]) -> inspect.Signature:
+    """Return a layer's constructor with all the options written out."""
+    own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    if not own or own[-1].kind is not inspect.Parameter.VAR_KEYWORD:
+        return inspect.Signature(own)
+    common = list(inspect.signature(Layer.__init__).parameters.values())[1:-1]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Any)
+        for name, _, default in cls._options()
+    ]
+    taken = {p.name for p in own}
+    return inspect.Signature([*own[:-1], *(p for p in [*options, *common] if p.name not in taken)])
 
-    >>> from tinygrad_edu import nn
-    >>> nn.Sequential([nn.Input((4,)), nn.Dense(2)]).count_params()
-    10
-    """
 
-    def __init__(self, shape: Shape) -> None:
-        self.shape = check_shape(shape)
+def _is_known(shapes: Any) -> bool:
+    return all(None not in shape[1:] for shape in shapes_in(shapes) if shape is not None)
 
 
 def check_shape(shape: Any) -> Shape:
-    """Return a shape as a tuple of positive whole numbers, or say what it should have been."""
+    """Return a sample's shape as a tuple of positive whole numbers, or None for any; raise ArgumentError."""
     try:
-        sizes = tuple(int(n) for n in shape)
+        sizes = tuple(None if n is None else int(n) for n in shape)
     except TypeError:
         raise ArgumentError(
             f"expected the shape of one sample, like (784,) or (28, 28, 1), got {shape!r}"
         ) from None
-    if any(n < 1 for n in sizes):
+    if any(n is not None and n < 1 for n in sizes):
         raise ArgumentError(f"expected positive sizes, without the batch axis, got {shape!r}")
     return sizes
 

@@ -1,14 +1,14 @@
 """Dense, and the layers that only rearrange or transform: Flatten, Reshape, Activation, ReLU, Softmax."""
 
 import math
-from typing import Any
+from typing import Any, cast
 
 from ... import ops
 from ...errors import ArgumentError, ShapeError
 from ...tensor import Tensor
-from .. import activations, initializers
+from .. import activations
 from ..module import positive
-from .base import Layer, Shape
+from .base import WEIGHTS, Layer, Shape
 
 __all__ = ["Activation", "Dense", "Flatten", "ReLU", "Reshape", "Softmax"]
 
@@ -24,8 +24,8 @@ class Dense(Layer):
         A name, a function, or None for none.
     use_bias
         Whether to add one number to each output.
-    kernel_initializer, bias_initializer
-        How the weights start.
+    options
+        Of a Layer; the kinds of weights are "kernel" and "bias".
 
     Input (…, inputs), output (…, units); kernel (inputs, units), bias (units,). Raises ShapeError when
     called with another number of inputs than it was built for.
@@ -36,30 +36,23 @@ class Dense(Layer):
     (1, 10)
     """
 
-    fields = ("units", "activation", "use_bias", "kernel_initializer", "bias_initializer")
+    fields = ("units", "activation", "use_bias")
+    kinds = WEIGHTS
 
-    def __init__(
-        self,
-        units: int,
-        activation: Any = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        **options: Any,
-    ) -> None:
+    def __init__(self, units: int, activation: Any = None, use_bias: bool = True, **options: Any) -> None:
         super().__init__(**options)
         self.units = positive(units, "Dense: units")
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) < 2:
             raise ShapeError(f"{self.name}: expected samples with at least one feature, got shape (batch,)")
-        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer)
+        if input_shape[-1] is None:
+            raise ShapeError(f"{self.name}: the last axis needs a fixed length, got {input_shape}")
+        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), **self.rule("kernel"))
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
+            self.bias = self.add_weight("bias", (self.units,), **self.rule("bias"))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
@@ -81,7 +74,8 @@ class Flatten(Layer):
     """
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape[0], math.prod(input_shape[1:])
+        sizes = input_shape[1:]
+        return input_shape[0], None if None in sizes else math.prod(cast("tuple[int, ...]", sizes))
 
     def call(self, x: Any) -> Tensor:
         return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
@@ -97,7 +91,7 @@ class Reshape(Layer):
 
     fields = ("target_shape",)
 
-    def __init__(self, target_shape: Shape, **options: Any) -> None:
+    def __init__(self, target_shape: Any, **options: Any) -> None:
         super().__init__(**options)
         self.target_shape = tuple(int(n) for n in target_shape)
         if self.target_shape.count(-1) > 1 or any(n < 1 and n != -1 for n in self.target_shape):
@@ -106,7 +100,9 @@ class Reshape(Layer):
             )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        size = math.prod(input_shape[1:])
+        if None in input_shape[1:]:
+            return (input_shape[0], *(None if n == -1 else n for n in self.target_shape))
+        size = math.prod(cast("tuple[int, ...]", input_shape[1:]))
         known = math.prod(n for n in self.target_shape if n != -1)
         if size % known or (-1 not in self.target_shape and size != known):
             raise ShapeError(
@@ -115,7 +111,7 @@ class Reshape(Layer):
         return (input_shape[0], *(size // known if n == -1 else n for n in self.target_shape))
 
     def call(self, x: Any) -> Tensor:
-        return ops.reshape(x, self.compute_output_shape(x.shape))
+        return ops.reshape(x, cast("tuple[int, ...]", self.compute_output_shape(x.shape)))
 
 
 class Activation(Layer):

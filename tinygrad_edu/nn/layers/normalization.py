@@ -9,7 +9,6 @@ from ...context import context
 from ...errors import ArgumentError
 from ...ops.reduction import normalize_axes, normalize_axis
 from ...tensor import Tensor
-from .. import initializers
 from .base import Layer, Shape
 
 __all__ = ["BatchNormalization", "LayerNormalization"]
@@ -33,8 +32,8 @@ class BatchNormalization(Layer):
         Added to the variance, so that a constant channel isn't divided by 0.
     center, scale
         Whether there is a beta, a gamma.
-    beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer
-        How they start.
+    options
+        Of a Layer; the kinds of weights are "beta", "gamma", "moving_mean" and "moving_variance".
 
     Input and output of any one shape; gamma, beta, moving_mean and moving_variance (C,), the latter two not
     trained. From: Ioffe & Szegedy, *Batch normalization*, 2015.
@@ -48,10 +47,8 @@ class BatchNormalization(Layer):
     Parameter([0.02], name='batch_normalization/moving_mean')
     """
 
-    fields = (
-        "axis", "momentum", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer",
-        "moving_mean_initializer", "moving_variance_initializer",
-    )  # fmt: skip
+    fields = ("axis", "momentum", "epsilon", "center", "scale")
+    kinds = {"beta": "zeros", "gamma": "ones", "moving_mean": "zeros", "moving_variance": "ones"}  # noqa: RUF012
 
     def __init__(
         self,
@@ -60,10 +57,6 @@ class BatchNormalization(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones",
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -71,10 +64,6 @@ class BatchNormalization(Layer):
             raise ArgumentError(f"BatchNormalization: momentum must be between 0 and 1, got {momentum!r}")
         self.axis, self.momentum, self.epsilon = int(axis), float(momentum), _epsilon(self, epsilon)
         self.center, self.scale = center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
     def build(self, input_shape: Shape) -> None:
         axis = normalize_axis(self.axis, len(input_shape), self.name)
@@ -85,13 +74,13 @@ class BatchNormalization(Layer):
                 "give a single sample an axis for the batch: x[None]"
             )
         channels = (input_shape[axis],)
-        self.gamma = self.add_weight("gamma", channels, self.gamma_initializer) if self.scale else None
-        self.beta = self.add_weight("beta", channels, self.beta_initializer) if self.center else None
+        self.gamma = self.add_weight("gamma", channels, **self.rule("gamma")) if self.scale else None
+        self.beta = self.add_weight("beta", channels, **self.rule("beta")) if self.center else None
         self.moving_mean = self.add_weight(
-            "moving_mean", channels, self.moving_mean_initializer, trainable=False
+            "moving_mean", channels, trainable=False, **self.rule("moving_mean")
         )
         self.moving_variance = self.add_weight(
-            "moving_variance", channels, self.moving_variance_initializer, trainable=False
+            "moving_variance", channels, trainable=False, **self.rule("moving_variance")
         )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -118,7 +107,7 @@ class LayerNormalization(Layer):
     ----------
     axis
         The axis, or the axes, of the features, counted with the batch axis.
-    epsilon, center, scale, beta_initializer, gamma_initializer
+    epsilon, center, scale, options
         As for BatchNormalization.
 
     Input and output of any one shape; gamma and beta have the lengths of the axes. From: Ba, Kiros &
@@ -130,7 +119,8 @@ class LayerNormalization(Layer):
            [-1.,  1.]], dtype=float32)
     """
 
-    fields = ("axis", "epsilon", "center", "scale", "beta_initializer", "gamma_initializer")
+    fields = ("axis", "epsilon", "center", "scale")
+    kinds = {"beta": "zeros", "gamma": "ones"}  # noqa: RUF012
 
     def __init__(
         self,
@@ -138,24 +128,20 @@ class LayerNormalization(Layer):
         epsilon: float = 1e-3,
         center: bool = True,
         scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.axis = [int(a) for a in axis] if isinstance(axis, tuple | list) else int(axis)
         self.epsilon = _epsilon(self, epsilon)
         self.center, self.scale = center, scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
 
     def build(self, input_shape: Shape) -> None:
         axes = sorted(normalize_axes(self.axis, len(input_shape), self.name))
         if 0 in axes:
             raise ArgumentError(f"{self.name}: axis {self.axis} has the batch's in it; name the features'")
         shape = tuple(input_shape[a] for a in axes)
-        self.gamma = self.add_weight("gamma", shape, self.gamma_initializer) if self.scale else None
-        self.beta = self.add_weight("beta", shape, self.beta_initializer) if self.center else None
+        self.gamma = self.add_weight("gamma", shape, **self.rule("gamma")) if self.scale else None
+        self.beta = self.add_weight("beta", shape, **self.rule("beta")) if self.center else None
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

@@ -1,0 +1,224 @@
+"""Model: layers put together, that can be trained, looked at and saved."""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .graph import Graph
+from .layers.base import Layer
+from .module import Module
+from .structure import flatten, mapped
+from .symbolic import SymbolicTensor
+from .training import Trainer
+
+__all__ = ["Model"]
+
+
+class Model(Trainer, Layer):
+    """Layers put together, in one of two ways; ``Sequential`` is a third.
+
+    In the functional style the layers are called on symbols, and the model is what lies between some inputs
+    and some outputs. They may be several, as lists or dicts, and a layer that is called twice is shared:
+
+    >>> from tinygrad_edu import nn
+    >>> image, age = nn.Input((8, 8, 1), name="image"), nn.Input((1,), name="age")
+    >>> x = nn.layers.concatenate([nn.Flatten()(image), age])
+    >>> model = nn.Model([image, age], nn.Dense(1)(x))
+    >>> model.count_params()
+    66
+
+    Or a subclass makes its layers in ``__init__`` and computes with them in ``call``:
+
+    >>> class Residual(nn.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.dense = nn.Dense(2)
+    ...     def call(self, x):
+    ...         return x + self.dense(x)
+    >>> Residual()([[1.0, 2.0]]).shape
+    (1, 2)
+
+    Parameters
+    ----------
+    inputs, outputs
+        Symbols, in the functional style.
+    name, dtype, trainable
+        As for a Layer.
+
+    Raises ArgumentError if an output depends on an input that isn't listed.
+    """
+
+    autocast = False  # its layers convert what they get
+    built = True  # a subclass' layers build themselves when they are called
+    graph: Graph | None = None
+
+    def __init__(
+        self, inputs: Any = None, outputs: Any = None, name: str | None = None, **options: Any
+    ) -> None:
+        super().__init__(name=name, **options)
+        if inputs is None and outputs is None:
+            return
+        if inputs is None or outputs is None:
+            raise ArgumentError("Model: the functional style needs both inputs and outputs")
+        self.graph = Graph(inputs, outputs)
+        self.output_shape = mapped(lambda s: s.shape, outputs)
+        self.input_shape = mapped(lambda s: s.shape, inputs)
+
+    def call(self, *inputs: Any) -> Any:
+        if self.graph is None:
+            raise ArgumentError(
+                f"{type(self).__name__} has no `call` method; write def call(self, x): ..., or give Model "
+                "its inputs and outputs"
+            )
+        return self.graph.run(self.graph.arranged(inputs[0] if len(inputs) == 1 else list(inputs)))
+
+    def build(self, *input_shapes: Any) -> None:
+        """Make all weights, for batches of a shape that begins with the batch axis: (None, 28, 28, 1)."""
+        if self.graph is None:
+            self._trial(*input_shapes)
+
+    def _build_for(self, *inputs: Any) -> None:
+        pass
+
+    def compute_output_shape(self, *input_shapes: Any) -> Any:
+        if self.graph is None:
+            return super().compute_output_shape(*input_shapes)
+        return self.graph.shapes(input_shapes[0] if len(input_shapes) == 1 else list(input_shapes))
+
+    def symbolic_dtype(self, given: np.dtype[Any]) -> np.dtype[Any]:
+        return self.dtype if self.graph is None else flatten(self.graph.outputs)[0].dtype
+
+    # -- its layers ------------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        known: set[Module] = set()
+        if self.graph is not None:
+            for layer, label in self.graph.labels.items():
+                known.add(layer)
+                yield label, layer
+        for label, child in super().named_children():
+            if child not in known:
+                known.add(child)
+                yield label, child
+
+    @property
+    def layers(self) -> list[Any]:
+        """The layers, in the order in which they compute."""
+        return [layer for _, layer in self.named_children()]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
+        """Return the layer of a name, or the one at a position.
+
+        Raises ArgumentError if there is none.
+
+        >>> from tinygrad_edu import nn
+        >>> nn.Sequential([nn.Dense(2), nn.Dense(1)]).get_layer("dense_1").units
+        1
+        """
+        children = dict(self.named_children())
+        if name is not None and name in children:
+            return children[name]
+        if name is None and index is not None and -len(children) <= index < len(children):
+            return list(children.values())[index]
+        what = f"named {name!r}" if index is None else f"at {index}"
+        raise ArgumentError(f"{self.name} has no layer {what}; it has: {', '.join(children)}")
+
+    def _needs_graph(self) -> Graph:
+        if self.graph is None:
+            raise ArgumentError(
+                f"{self.name} has no symbols: they come with Model(inputs, outputs), or with a Sequential "
+                "that starts with Input(shape)"
+            )
+        return self.graph
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """The symbols of its inputs, to make another model from: ``Model(model.inputs, layer.output)``."""
+        return flatten(self._needs_graph().inputs)
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """The symbols of its outputs."""
+        return flatten(self._needs_graph().outputs)
+
+    @property
+    def input(self) -> Any:
+        return self._needs_graph().inputs
+
+    @property
+    def output(self) -> Any:
+        return self._needs_graph().outputs
+
+    @property
+    def output_names(self) -> list[str] | None:
+        """What the outputs are called: after the layers that give them."""
+        if self.graph is None:
+            return None
+        return [self.graph.labels[symbol.call.layer] for symbol in flatten(self.graph.outputs)]
+
+    # -- looking and saving ----------------------------------------------------------------------------
+
+    def summary(self, print_fn: Any = print) -> None:
+        """Print each layer with its output's shape and number of parameters, and the totals.
+
+        Raises ArgumentError for a model that isn't built, whose shapes aren't known yet.
+        """
+        from .summary import summarize
+
+        self.check_built("summary")
+        print_fn(summarize(self))
+
+    def save(self, path: Any) -> None:
+        """Write the architecture, the weights and the optimizer's state into a folder; see ``load_model``."""
+        from .saving import save_model
+
+        save_model(self, path)
+
+    def save_weights(self, path: Any) -> None:
+        """Write parameters and buffers to a ``.safetensors`` file."""
+        from .saving import write_arrays
+
+        self.check_built("save_weights")
+        write_arrays(path, self.state_dict())
+
+    def load_weights(self, path: Any) -> None:
+        """Read parameters and buffers from a ``.safetensors`` file.
+
+        Raises FileError for a damaged file, and ShapeError, having changed nothing, for one of another
+        architecture.
+        """
+        from .saving import read_arrays
+
+        self.check_built("load_weights")
+        self.load_state_dict(read_arrays(path))
+
+    def check_built(self, what: str) -> None:
+        """Raise ArgumentError if some layer has no weights yet."""
+        if not all(module.built for module in self.modules()):
+            raise ArgumentError(
+                f"{what}: {self.name} isn't built yet, so it has no weights and no shapes; call it on a "
+                "batch, build((None, ...)), or start it with Input(shape)"
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        config: dict[str, Any] = {"name": self.name}
+        if self.graph is not None:
+            config["graph"] = self.graph.get_config()
+        return config | {field: getattr(self, field) for field in self.fields}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        config = dict(config)
+        if "graph" not in config:
+            return cls(**config)
+        inputs, outputs = Graph.from_config(config.pop("graph"))
+        model = cls.__new__(cls)
+        Model.__init__(model, inputs, outputs, **config)
+        return model
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.name}: {', '.join(label for label, _ in self.named_children())}>"
+        )
