@@ -26,7 +26,7 @@ on every run. Everything is float32 and contiguous. Direct convolution in this f
 import numpy as np
 from numba import prange
 
-from tinygrad_edu.kernels import _few
+from tinygrad_edu.kernels import _few, _narrow
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._jit import jit
 from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, Plan, phases, plan
@@ -73,6 +73,9 @@ def _sum(
 
     Return whether all weights are finite; looked into only if transposed.
     """
+    if groups == 1 and not transposed and _narrow.suits(down, across, x.shape[3], out.shape[3]):
+        _narrow.correlate(x, w, bias, relu, out, down, across)
+        return True
     if groups == 1 and _few.suits(down, across, x.shape[3], out.shape[3]) and np.isfinite(w).all():
         rows, columns = (a.tap + np.arange(a.taps) * a.tap_step for a in (down, across))
         weights = w[rows[:, None], columns].transpose((3, 0, 1, 2) if transposed else (2, 0, 1, 3))

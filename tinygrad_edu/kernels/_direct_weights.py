@@ -17,7 +17,7 @@ has the same bits on every run. Everything is float32 and contiguous.
 import numpy as np
 from numba import prange
 
-from tinygrad_edu.kernels import _few
+from tinygrad_edu.kernels import _few, _narrow
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._direct import copy_rows, seen
 from tinygrad_edu.kernels._jit import jit
@@ -38,6 +38,9 @@ def conv2d_weight_grad(
     down, across = (
         Axis(out.shape[i], 0, 1, dilation[i], strides[i], padding[i][0], g.shape[1 + i], 0, 1) for i in (0, 1)
     )
+    if groups == 1 and _narrow.suits(down, across, channels, out.shape[3]):
+        _narrow.weight_grad(x, g, down, across, out)
+        return
     if groups == 1 and _few.suits_weights(*out.shape[:3], out.shape[3], channels, out.shape[3]):
         out[...] = _few.weight_grad(g, x, down, across).transpose(1, 2, 3, 0)
         return

@@ -40,7 +40,7 @@ def _convolutions(dtype: Any) -> None:
             kernels.conv2d_input_grad(y, w, x.shape, *rule)
             kernels.conv2d_weight_grad(x, y, w.shape, *rule)
     for x, w in (
-        (_images(dtype, 8), np.ones((2, 2, 8, 1), dtype)),  # for _few
+        (_images(dtype, 16), np.ones((2, 2, 16, 1), dtype)),  # for _few
         (np.ones((2, 16, 16, 16), dtype), np.ones((3, 3, 16, 16), dtype)),  # large enough for _winograd
     ):
         y = kernels.conv2d(x, w, _STEP, _ONE)

@@ -3,7 +3,8 @@
 Several ways to compute the same thing, and here is chosen between them:
 
 - :mod:`tinygrad_edu.kernels._direct`, for float32: the micro-kernel reads the windows in place; with few
-  filters or channels it hands over to :mod:`tinygrad_edu.kernels._few`;
+  filters or channels it hands over to :mod:`tinygrad_edu.kernels._few`, with few of both to
+  :mod:`tinygrad_edu.kernels._narrow`;
 - :mod:`tinygrad_edu.kernels._winograd`, for float32 images of many channels: 3 x 3 taps by a quarter of the
   multiplications. Where its results aren't finite, _direct says which of them;
 - :mod:`tinygrad_edu.kernels.gemm`, for 1 x 1 taps: a product of matrices, (pixels, C) and (C, F);
