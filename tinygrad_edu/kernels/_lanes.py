@@ -29,7 +29,7 @@ from numba.extending import intrinsic as numba_intrinsic
 from numba.extending import lower_builtin
 
 __all__ = [
-    "fma", "is_nan", "load", "load_as", "load_double", "load_wide", "select", "settle", "spread",
+    "first", "fma", "is_nan", "load", "load_as", "load_double", "load_wide", "select", "settle", "spread",
     "spread_wide", "store", "store_past", "total",
 ]  # fmt: skip
 
@@ -275,6 +275,17 @@ def select(typingctx, mask, a, b):
         return builder.select(*args)
 
     return a(mask, a, b), generate
+
+
+@intrinsic
+def first(typingctx, a, n):
+    """Return the first n lanes of a, and zeros."""
+
+    def generate(context, builder, signature, args):
+        vector, n = args
+        return builder.select(_first(builder, n, a.count), vector, ir.Constant(vector.type, None))
+
+    return a(a, types.intp), generate
 
 
 @intrinsic

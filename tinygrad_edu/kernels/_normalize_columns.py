@@ -219,6 +219,15 @@ def columns_parallel(
 
 
 @jit
+def _lay_out(mean: Array, means: Array, channels: int) -> None:
+    """Write the mean of each group (N, groups) to the columns that are of it."""
+    side = channels // mean.shape[1]
+    for n in range(mean.shape[0]):
+        for c in range(means.shape[2]):
+            means[n, 0, c] = mean[n, c % channels // side]
+
+
+@jit
 def _sums(task: int, g: Array, x: Array, each: int, table: Array, block: Array, sums: Array) -> None:
     """Fill sums[task] with the sums of g, of g (x - mean) and of x - mean."""
     start, rows, n = _share(task, x, each, sums.shape[0])
@@ -245,9 +254,9 @@ def _sums(task: int, g: Array, x: Array, each: int, table: Array, block: Array, 
 @jit
 def _combine_sums(
     g_mean: Array, g_variance: Array, x: Array, partial: Array, gamma: Array, mean: Array, variance: Array,
-    epsilon: float, table: Array, dgamma: Array, dbeta: Array,
+    epsilon: float, table: Array, grads: Array,
 ) -> None:  # fmt: skip
-    """Put the tasks together; fill dgamma, dbeta (channels,) and the table of what _apply_sums needs."""
+    """Put the tasks together; fill grads (2, channels) of scale and shift, and the table for _apply_sums."""
     samples, rows, width = x.shape
     channels, groups = len(gamma), mean.shape[1]
     side, shares = channels // groups, partial.shape[0] // samples
@@ -285,7 +294,7 @@ def _combine_sums(
         for w in range(channels, width, channels):
             for i in range(3):
                 table[n, i, w : w + channels] = table[n, i, :channels]
-    dgamma[:], dbeta[:] = dgammas, dbetas
+    grads[0], grads[1] = dgammas, dbetas
 
 
 @jit
@@ -316,12 +325,13 @@ def _apply_sums(
 def column_grads(
     g: Array, g_mean: Array, g_variance: Array, x: Array, each: int, block: Array, sums: Array, gamma: Array,
     mean: Array, variance: Array, epsilon: float, past: bool, means: Array, table: Array,
-    dx: Array, dgamma: Array, dbeta: Array,
+    dx: Array, grads: Array,
 ) -> None:  # fmt: skip
     tasks = sums.shape[0]
+    _lay_out(mean, means, len(gamma))
     for task in range(tasks):
         _sums(task, g, x, each, means, block, sums)
-    _combine_sums(g_mean, g_variance, x, sums, gamma, mean, variance, epsilon, table, dgamma, dbeta)
+    _combine_sums(g_mean, g_variance, x, sums, gamma, mean, variance, epsilon, table, grads)
     for task in range(tasks):
         _apply_sums(tasks - 1 - task, g, x, each, tasks, means, table, past, dx)
 
@@ -330,11 +340,12 @@ def column_grads(
 def column_grads_parallel(
     g: Array, g_mean: Array, g_variance: Array, x: Array, each: int, block: Array, sums: Array, gamma: Array,
     mean: Array, variance: Array, epsilon: float, past: bool, means: Array, table: Array,
-    dx: Array, dgamma: Array, dbeta: Array,
+    dx: Array, grads: Array,
 ) -> None:  # fmt: skip
     tasks = sums.shape[0]
+    _lay_out(mean, means, len(gamma))
     for task in prange(tasks):
         _sums(task, g, x, each, means, block, sums)
-    _combine_sums(g_mean, g_variance, x, sums, gamma, mean, variance, epsilon, table, dgamma, dbeta)
+    _combine_sums(g_mean, g_variance, x, sums, gamma, mean, variance, epsilon, table, grads)
     for task in prange(tasks):
         _apply_sums(tasks - 1 - task, g, x, each, tasks, means, table, past, dx)

@@ -14,7 +14,9 @@ together afterwards, as blocks are. float64 goes NumPy's plain way (:mod:`tinygr
 it needs none of the care that keeps float32's digits, and spares everybody the time to compile it.
 """
 
-from typing import Any, NamedTuple
+import math
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,28 +30,37 @@ from tinygrad_edu.kernels._normalize_columns import (
 )
 from tinygrad_edu.kernels._normalize_rows import row_grads, row_grads_parallel, rows, rows_parallel
 from tinygrad_edu.kernels._threads import run
+from tinygrad_edu.kernels.sums import sum_rows
 
 __all__ = ["normalize", "normalize_grad"]
 
 Shape = tuple[int, ...]
 
 _WIDE = 128  # columns that a wide row has about, where there are few
-_FEW = 16  # rows that a task has at least
+_FEW = 16  # rows that a task of columns has at least
+_SHORT = 4096  # numbers that a task of rows has about, where there are few
 _TASKS = 64  # at most, each with sums of its own; more only for more samples
 _ROOM = 3 * 2**23  # bytes that a pass may read and write before its result pushes its inputs out of the cache
 
 
-class _Layout(NamedTuple):
-    samples: int
-    rows: int
-    groups: int
-    side: int
-    groups_from: int  # the first axis of the groups, and of those beside one another
-    side_from: int
+class _Plan(NamedTuple):
+    """All that follows from the shapes alone."""
+
+    in_rows: bool  # the numbers of a group lie side by side
+    matrix: Shape  # x as its kernel sees it: (groups, side), or (samples, wide rows, columns)
+    moments: Shape  # of mean and variance: (groups,) or (samples, groups)
+    kept: Shape  # and as they are returned
+    each: int  # rows of x as a matrix that are one task
+    tasks: int
+    inner: Shape  # axes of x that scale and shift are repeated along, and those of their own
+    repeated: Shape  # scale and shift as the kernels see them: (kinds of rows, side) or (channels,)
 
 
-def _layout(shape: Shape, axes: Shape) -> _Layout | None:
+@lru_cache(maxsize=256)
+def _plan(shape: Shape, axes: Shape, gamma: Shape, beta: Shape) -> _Plan | None:
     """See the axes as samples, rows, groups, side; None where they don't come in this order."""
+    if 0 in shape:
+        return None
     sizes, starts, part = [1, 1, 1, 1], [len(shape)] * 4, 3  # filled from the innermost axis on
     for axis in reversed(range(len(shape))):
         if shape[axis] != 1:
@@ -60,45 +71,44 @@ def _layout(shape: Shape, axes: Shape) -> _Layout | None:
             sizes[part] *= shape[axis]
         starts[part] = axis
     samples, rows, groups, side = sizes
-    return _Layout(samples, rows, groups, side, min(starts[2:]), starts[3]) if 0 not in shape else None
-
-
-def _shared(parameter: Array, ndim: int) -> int:
-    """Return from which axis of x on scale or shift has numbers of its own."""
-    outer = ndim - parameter.ndim
-    return (
-        min([outer + i for i, n in enumerate(parameter.shape) if n != 1], default=ndim) if outer >= 0 else -1
-    )
-
-
-def _fitting(x: Array, gamma: Array, beta: Array, axes: Shape) -> tuple[_Layout, Shape, Array, Array] | None:
-    """Return the layout, and scale and shift as they are repeated; None where the fast way doesn't fit."""
-    layout = _layout(x.shape, axes)
-    if layout is None or not np.float32 == x.dtype == gamma.dtype == beta.dtype:
+    groups_from, side_from = min(starts[2:]), starts[3]
+    own = min(_own(gamma, len(shape)), _own(beta, len(shape)))
+    if own < groups_from:
         return None
-    first = min(_shared(gamma, x.ndim), _shared(beta, x.ndim))
-    if first < layout.groups_from:
-        return None
-    # All the groups, or as few kinds of rows as there are.
-    first = layout.groups_from if layout.rows > 1 else min(first, layout.side_from)
-    inner = x.shape[first:]
-    flat = (-1,) if layout.rows > 1 else (-1, layout.side)
-    repeated = [
-        ready(np.broadcast_to(p.reshape(p.shape[max(0, p.ndim - len(inner)) :]), inner)).reshape(flat)
-        for p in (gamma, beta)
-    ]
-    return layout, inner, repeated[0], repeated[1]
-
-
-def _shares(layout: _Layout) -> tuple[int, int, int]:
-    """Return how many rows make a wide one, how many wide ones a task, and how many tasks there are."""
-    width = layout.groups * layout.side
-    together = 1
-    while width * together * 2 <= _WIDE and layout.rows % (together * 2) == 0:
+    kept = tuple([1 if a in axes else n for a, n in enumerate(shape)])
+    if rows == 1:
+        inner = shape[min(own, side_from) :]  # as few kinds of rows as there are
+        each = max(-(-groups // _TASKS), min(_FEW, max(1, _SHORT // side)))
+        repeated = math.prod(inner) // side, side
+        return _Plan(True, (groups, side), (groups,), kept, each, -(-groups // each), inner, repeated)
+    inner, width, together = shape[groups_from:], groups * side, 1
+    while width * together * 2 <= _WIDE and rows % (together * 2) == 0:
         together *= 2
-    rows = layout.rows // together
-    each = max(_FEW, -(-layout.samples * rows // _TASKS))
-    return together, each, layout.samples * -(-rows // each)
+    rows //= together
+    each = max(_FEW, -(-samples * rows // _TASKS))
+    tasks = samples * -(-rows // each)
+    matrix = samples, rows, width * together
+    return _Plan(False, matrix, (samples, groups), kept, each, tasks, inner, (width,))
+
+
+def _own(parameter: Shape, ndim: int) -> int:
+    """Return from which axis of x on scale or shift has numbers of its own."""
+    outer = ndim - len(parameter)
+    return min([outer + i for i, n in enumerate(parameter) if n != 1], default=ndim) if outer >= 0 else -1
+
+
+def _fitting(x: Array, gamma: Array, beta: Array, axes: Shape) -> _Plan | None:
+    """Return the plan of the fast way; None where it doesn't fit."""
+    fits = np.float32 == x.dtype == gamma.dtype == beta.dtype
+    return _plan(x.shape, axes, gamma.shape, beta.shape) if fits else None
+
+
+def _repeat(parameter: Array, plan: _Plan) -> Array:
+    """Return scale or shift as the kernels see it."""
+    if parameter.size != math.prod(plan.repeated):
+        inner = parameter.shape[max(0, parameter.ndim - len(plan.inner)) :]
+        parameter = np.broadcast_to(parameter.reshape(inner), plan.inner)
+    return ready(parameter).reshape(plan.repeated)
 
 
 def _goes_past(result: Array, inputs: int, width: int) -> bool:
@@ -141,34 +151,24 @@ def normalize(
     (array([[-1., -1.],
            [ 1.,  1.]]), array([[ 2., 20.]]), array([[  1., 100.]]))
     """
-    fitting = _fitting(x, gamma, beta, axes)
-    if fitting is None:
+    plan = _fitting(x, gamma, beta, axes)
+    if plan is None:
         with np.errstate(all="ignore"):  # compiled code doesn't warn either
             y, mean, variance = reference.normalize(x, gamma, beta, axes, epsilon)
         return deliver(y, out), mean, variance
-    layout, _, gamma, beta = fitting
-    x, kept = ready(x), tuple([1 if a in axes else n for a, n in enumerate(x.shape)])
-    result = output(out, x.shape, x.dtype)
-    mean, variance = np.empty((2, layout.samples, layout.groups), x.dtype)
-    if layout.rows == 1:
-        block = max(1, -(-layout.groups // _TASKS))
-        flat = layout.groups, layout.side
-        arguments: tuple[Any, ...] = (
-            x.reshape(flat), block, gamma, beta, float(epsilon),
-            mean.reshape(-1), variance.reshape(-1), result.reshape(flat),
-        )  # fmt: skip
-        run(rows, rows_parallel, arguments, x.size)
+    x, gamma, beta, epsilon = ready(x), _repeat(gamma, plan), _repeat(beta, plan), float(epsilon)
+    result, size, dtype, each = output(out, x.shape, x.dtype), x.size, x.dtype, plan.each
+    x, y = x.reshape(plan.matrix), result.reshape(plan.matrix)
+    mean, variance = np.empty(plan.moments, dtype), np.empty(plan.moments, dtype)
+    if plan.in_rows:
+        run(rows, rows_parallel, (x, each, gamma, beta, epsilon, mean, variance, y), size)
     else:
-        together, each, tasks = _shares(layout)
-        wide = layout.samples, layout.rows // together, gamma.size * together
-        sums, moments = np.empty((tasks, 3, wide[2]), x.dtype), np.empty((tasks, 2, wide[2]))
-        table = np.empty((layout.samples, 3, wide[2]), x.dtype)
-        arguments = (
-            x.reshape(wide), each, sums, moments, gamma, beta, float(epsilon),
-            _goes_past(result, 1, wide[2]), mean, variance, table, result.reshape(wide),
-        )  # fmt: skip
-        run(columns, columns_parallel, arguments, x.size)
-    return deliver(result, out), mean.reshape(kept), variance.reshape(kept)
+        samples, _, width = plan.matrix
+        past, table = _goes_past(result, 1, width), np.empty((samples, 3, width), dtype)
+        sums, moments = np.empty((plan.tasks, 3, width), dtype), np.empty((plan.tasks, 2, width))
+        given = x, each, sums, moments, gamma, beta, epsilon, past, mean, variance, table, y
+        run(columns, columns_parallel, given, size)
+    return deliver(result, out), mean.reshape(plan.kept), variance.reshape(plan.kept)
 
 
 def normalize_grad(
@@ -211,48 +211,44 @@ def normalize_grad(
     >>> [a.tolist() for a in normalize_grad(g, none, none, x, one, zero, mean, variance, (0,), 0.0)]
     [[[0.0], [0.0]], -1.0, 1.0]
     """
-    fitting = _fitting(x, gamma, beta, axes)
-    if fitting is None or g.dtype != x.dtype:
-        given = g, g_mean, g_variance, x, gamma, beta, mean, variance
+    plan = _fitting(x, gamma, beta, axes)
+    if plan is None or g.dtype != x.dtype:
         with np.errstate(all="ignore"):
-            dx, dgamma, dbeta = reference.normalize_grad(*given, axes, epsilon)
+            dx, dgamma, dbeta = reference.normalize_grad(
+                g, g_mean, g_variance, x, gamma, beta, mean, variance, axes, epsilon
+            )
         return deliver(dx, out), dgamma, dbeta
-    layout, inner, scale, _ = fitting
-    g, x = ready(g), ready(x)
-    flat = layout.samples, layout.groups
-    small = [ready(a, x.dtype).reshape(flat) for a in (g_mean, g_variance, mean, variance)]
-    result = output(out, x.shape, x.dtype)
-    if layout.rows == 1:
-        block = max(1, -(-layout.groups // _TASKS))
-        shape = layout.groups, layout.side
-        dgamma, dbeta = np.zeros((2, -(-layout.groups // block), *scale.shape), x.dtype)
-        g_mean, g_variance, mean, variance = [a.reshape(-1) for a in small]
-        arguments: tuple[Any, ...] = (
-            g.reshape(shape), g_mean, g_variance, x.reshape(shape), block, scale,
-            mean, variance, float(epsilon), result.reshape(shape), dgamma, dbeta,
-        )  # fmt: skip
-        run(row_grads, row_grads_parallel, arguments, x.size)
-        dgamma, dbeta = [np.add.reduce(a, axis=0, dtype=np.float64) for a in (dgamma, dbeta)]
+    x, scale, epsilon = ready(x), _repeat(gamma, plan), float(epsilon)
+    result, size, dtype, each = output(out, x.shape, x.dtype), x.size, x.dtype, plan.each
+    x, g, dx = x.reshape(plan.matrix), ready(g).reshape(plan.matrix), result.reshape(plan.matrix)
+    g_mean, g_variance, mean, variance = [
+        ready(a, dtype).reshape(plan.moments) for a in (g_mean, g_variance, mean, variance)
+    ]
+    if plan.in_rows:
+        parts = np.zeros((plan.tasks, 2, *plan.repeated), dtype)
+        in_rows = g, g_mean, g_variance, x, each, scale, mean, variance, epsilon, dx, parts
+        run(row_grads, row_grads_parallel, in_rows, size)
+        grads = sum_rows(parts.reshape(plan.tasks, -1)).reshape(2, -1)
     else:
-        together, each, tasks = _shares(layout)
-        wide = layout.samples, layout.rows // together, scale.size * together
-        shorter, sums = np.empty((tasks, 3, wide[2]), x.dtype), np.empty((tasks, 3, wide[2]))
-        means, table = np.empty((2, layout.samples, 3, wide[2]), x.dtype)
-        dgamma, dbeta = np.empty((2, scale.size), x.dtype)
-        means[:, 0] = np.tile(np.repeat(small[2], layout.side, axis=1), together)
-        arguments = (
-            g.reshape(wide), *small[:2], x.reshape(wide), each, shorter, sums, scale, *small[2:],
-            float(epsilon), _goes_past(result, 2, wide[2]), means, table, result.reshape(wide), dgamma, dbeta,
+        samples, _, width = plan.matrix
+        past, (means, table) = _goes_past(result, 2, width), np.empty((2, samples, 3, width), dtype)
+        block, sums = np.empty((plan.tasks, 3, width), dtype), np.empty((plan.tasks, 3, width))
+        grads = np.empty((2, scale.size), dtype)
+        in_columns = (
+            g, g_mean, g_variance, x, each, block, sums, scale, mean, variance, epsilon, past,
+            means, table, dx, grads,
         )  # fmt: skip
-        run(column_grads, column_grads_parallel, arguments, x.size)
-    return deliver(result, out), _outer(dgamma, gamma, inner), _outer(dbeta, beta, inner)
+        run(column_grads, column_grads_parallel, in_columns, size)
+    return deliver(result, out), _outer(grads[0], gamma, plan.inner), _outer(grads[1], beta, plan.inner)
 
 
 def _outer(grad: Array, parameter: Array, inner: Shape) -> Array:
     """Add up a gradient where its parameter was repeated."""
-    own = parameter.shape[max(0, parameter.ndim - len(inner)) :]
-    missing = len(inner) - len(own)
-    repeated = tuple([a for a, n in enumerate(inner) if a < missing or (own[a - missing] == 1 and n != 1)])
-    if repeated:
+    if grad.size != parameter.size:
+        own = parameter.shape[max(0, parameter.ndim - len(inner)) :]
+        missing = len(inner) - len(own)
+        repeated = tuple(
+            [a for a, n in enumerate(inner) if a < missing or (own[a - missing] == 1 and n != 1)]
+        )
         grad = np.add.reduce(grad.reshape(inner), axis=repeated, dtype=np.float64)
     return grad.reshape(parameter.shape).astype(parameter.dtype, copy=False)
