@@ -247,9 +247,11 @@ def test_regularisers_and_added_losses_are_part_of_the_loss():
     loss = model.evaluate(x, y, verbose=0)
     hidden = x @ first.kernel.data
     mse = np.mean((hidden @ second.kernel.data + second.bias.data - y) ** 2)
-    price = 0.1 * np.sum(first.kernel.data**2) + 0.01 * np.abs(hidden).sum() + 0.01 * 3
+    price = 0.1 * np.sum(first.kernel.data**2) + 0.01 * np.abs(hidden).sum() / 8 + 0.01 * 3
     assert loss == pytest.approx(mse + price, rel=1e-5)
     assert len(model.losses) == 3
+    second.trainable = False
+    assert len(model.losses) == 2
 
 
 def test_a_model_of_symbols_can_be_described_and_built_again():

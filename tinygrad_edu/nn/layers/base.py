@@ -50,7 +50,7 @@ class Layer(Module):
     trainable
         False freezes its weights; it can be changed later too.
     activity_regularizer
-        A price on what comes out ("l1", a Regularizer), which is added to the loss.
+        A price on what comes out ("l1", a Regularizer), which is added to the loss: its mean over the batch.
     options
         For each kind of weight that the class names in ``kinds``, such as "kernel": ``kernel_initializer``
         (how it starts), ``kernel_regularizer`` (a price on it that is added to the loss), and
@@ -230,8 +230,8 @@ class Layer(Module):
     def _call_watched(self, *inputs: Any, **arguments: Any) -> Any:
         result = super()._call_watched(*inputs, **arguments)
         if self.activity_regularizer is not None:
-            for part in flatten(result):
-                self.add_loss(self.activity_regularizer(part))
+            for part in flatten(result):  # by sample, so that it weighs the same in batches of any size
+                self.add_loss(self.activity_regularizer(part) / max(len(part), 1))
         return result
 
     # -- weights and losses ----------------------------------------------------------------------------
@@ -301,9 +301,12 @@ class Layer(Module):
 
     @property
     def losses(self) -> list[Any]:
-        """What it and all below it add to the loss: by ``add_loss`` in the last run, and by regularisers."""
+        """What it and all below it add to the loss: by ``add_loss`` in the last run, and by regularisers.
+
+        Weights that are frozen have no price, as in Keras: it couldn't change.
+        """
         added = [loss for module in self.modules() if isinstance(module, Layer) for loss in module._losses[1]]
-        return added + [w.regularizer(w) for w in self.weights if w.regularizer is not None]
+        return added + [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
