@@ -187,6 +187,7 @@ def run(
     )
     kernels.cache_folder()  # brings Numba, whose import an interruption must not tear apart
     best = nn.callbacks.BestWeights()
+    diverged = nn.callbacks.TerminateOnNaN()
     started = time.perf_counter()
     ended: BaseException | None = None
     try:
@@ -196,9 +197,11 @@ def run(
             batch_size=batch_size,
             epochs=epochs,
             validation_data=validation,
-            callbacks=[best, nn.callbacks.TerminateOnNaN(), viz.Console(console=console)],
+            callbacks=[best, diverged, viz.Console(console=console)],
             verbose=0,
         )
+        if diverged.message:
+            raise GradientError(diverged.message)
     except (KeyboardInterrupt, GradientError) as error:  # Ctrl-C, or the loss became nan
         if best.best_epoch is None:
             raise

@@ -71,7 +71,7 @@ class Mean(Metric):
         self.count = 0.0
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        values = np.asarray(values, np.float64)
+        values = np.asarray(values.numpy() if isinstance(values, Tensor) else values, np.float64)
         weights = np.broadcast_to(1.0 if sample_weight is None else sample_weight, values.shape)
         self.total += float(np.sum(values * weights))
         self.count += float(np.sum(weights))

@@ -249,12 +249,13 @@ class Trainer(Module):
             for epoch in range(initial_epoch, epochs):
                 _call(watchers, "on_epoch_begin", epoch, {})
                 logs = self._epoch(data, watchers)
-                if not np.isfinite(logs.get("loss", 0)) and np.isfinite(
-                    self.history.history.get("loss", [0.0])[-1]
-                ):
+                was_finite = np.isfinite(self.history.history.get("loss", [0.0])[-1])
+                if was_finite and not np.isfinite(logs.get("loss", 0.0)) and not self.stop_training:
                     warnings.warn(f"the loss became {logs['loss']}: {DIVERGED}", stacklevel=2)
                 if validation is not None and _due(validation_freq, epoch):
-                    logs |= {f"val_{name}": value for name, value in self._measure(validation).items()}
+                    logs |= {
+                        f"val_{name}": value for name, value in self._measure(validation, watchers).items()
+                    }
                 _call(watchers, "on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
@@ -344,6 +345,8 @@ class Trainer(Module):
         """Return the model's output for every sample, an array (samples, …), or a structure of several."""
         data = Data("predict", x, None, None, None, batch_size, False, steps)
         watchers = _listed(callbacks)
+        for watcher in watchers:
+            watcher.set_model(self)
         results: list[Any] = []
         _call(watchers, "on_predict_begin", {})
         with self.mode(training=False), no_grad():
