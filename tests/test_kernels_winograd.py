@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from kernel_cases import unhurried
 
 from tinygrad_edu import kernels
-from tinygrad_edu.kernels import _winograd, reference
+from tinygrad_edu.kernels import _winograd, _winograd_weights, reference
 from tinygrad_edu.kernels import _winograd_transforms as transforms
 
 SAME = ((1, 1), (1, 1))
@@ -44,7 +44,7 @@ def input_grad(x, w, g, padding):
 
 def weight_grad(x, w, g, padding):
     out = np.full_like(w, np.nan)
-    return _winograd.conv2d_weight_grad(x, g, padding, out), out
+    return _winograd_weights.conv2d_weight_grad(x, g, padding, out), out
 
 
 def exact(x, w, g, padding):

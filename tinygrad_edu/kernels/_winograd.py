@@ -12,8 +12,8 @@ back to 4 x 4 results. Its sums over channels are matrix products, one a point: 
 (channels, filters), which is what :func:`tile` is for. The tiles are taken in blocks that stay in the
 cache of a core from the first transform to the last.
 
-The gradient of x is the same convolution, of g with the kernels turned round. The gradient of w is the
-formula in mirror writing: G' [ sum over tiles of (B' x B) * (A g A') ] G.
+The gradient of x is the same convolution, of g with the kernels turned round. The gradient of w has a file
+of its own, :mod:`tinygrad_edu.kernels._winograd_weights`.
 
 The points are 0, ±√½, ±√2 and ∞. The usual ones, 0, ±1, ±2 and ∞, cost four to five times the
 error: powers of numbers far from 1 differ much in size, and small terms are lost beside large ones.
@@ -33,27 +33,21 @@ from numba import prange
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._jit import jit
 from tinygrad_edu.kernels._memory import empty
-from tinygrad_edu.kernels._simd import LANES, ROWS, VECTORS, address, tile
+from tinygrad_edu.kernels._simd import ROWS, address, tile
 from tinygrad_edu.kernels._threads import run
+from tinygrad_edu.kernels._winograd_tiles import BLOCK, GAP, WIDTH, count_tiles, tile_to_points
 from tinygrad_edu.kernels._winograd_transforms import (
     POINTS,
     RESULTS,
     SIDE,
     TAPS,
-    grad_to_points,
-    image_to_points,
     kernel_to_points,
     points_to_image,
-    points_to_kernel,
 )
 
-__all__ = ["conv2d", "conv2d_input_grad", "conv2d_weight_grad", "suits"]
+__all__ = ["conv2d", "conv2d_input_grad", "suits"]
 
-_WIDTH = LANES * VECTORS  # filters in a panel, across which a micro-kernel's tile lies
-_GAP = 16  # numbers between the matrices of two points, lest all 36 of them fall into one set of the cache
-_BLOCK = 32  # tiles at most that are transformed, multiplied and transformed back together
 _TILES = 32  # with fewer in all, the transforms of the kernels don't pay
-_SUMS = 2**22  # numbers, about, in the sums for the gradient of w: each share of the tiles has its own
 _VECTOR = 16  # channels and filters come in multiples of this: whole vectors of any machine
 
 
@@ -113,41 +107,18 @@ def conv2d_input_grad(
     return _convolve(g, w, True, ((2 - top, 2 - bottom), (2 - left, 2 - right)), out, bias, relu)
 
 
-def conv2d_weight_grad(x: Array, g: Array, padding: Padding, out: Array) -> bool:
-    """Fill out, like w, with the gradient of :func:`conv2d` with respect to w; returns the like.
-
-    Error: relative to the sum of ``|x| |g|`` over the images at most 2.5e-6, root mean square 1e-7.
-    """
-    (top, _), (left, _) = padding
-    down, across = _tiles(g.shape)
-    size = out.shape[2] * out.shape[3]
-    tiles = len(g) * down * across
-    shares = next(n for n in (8, 4, 2) if n == 2 or (n * _BLOCK <= tiles and n * POINTS * size <= _SUMS))
-    sums = empty((min(shares, tiles), POINTS, size + _GAP), np.float32)
-    run(
-        _weight_grad, _weight_grad_parallel,
-        (x, g, top, left, down, across, sums, out), g.size * x.shape[3],
-    )  # fmt: skip
-    return bool(np.isfinite(out).all())
-
-
-def _tiles(shape: tuple[int, ...]) -> tuple[int, int]:
-    """How many tiles results of the shape (N, H, W, F) take, down and across."""
-    return -(-shape[1] // RESULTS), -(-shape[2] // RESULTS)
-
-
 def _block(tiles: int) -> int:
     """Return how many tiles make a block: the most that still share the work evenly between two cores."""
-    return min(range(_BLOCK - _BLOCK % ROWS, 0, -ROWS), key=lambda size: size * -(-tiles // size // 2))
+    return min(range(BLOCK - BLOCK % ROWS, 0, -ROWS), key=lambda size: size * -(-tiles // size // 2))
 
 
 def _convolve(
     x: Array, w: Array, turned: bool, padding: Padding, out: Array, bias: Array | None, relu: bool
 ) -> bool:
     (top, _), (left, _) = padding
-    down, across = _tiles(out.shape)
+    down, across = count_tiles(out.shape)
     channels, filters = x.shape[3], out.shape[3]
-    u = empty((POINTS, -(-filters // _WIDTH) * channels * _WIDTH + _GAP), np.float32)
+    u = empty((POINTS, -(-filters // WIDTH) * channels * WIDTH + GAP), np.float32)
     block = _block(len(x) * down * across)
     finite = np.empty(-(-len(x) * down * across // block), np.int64)
     if bias is None:
@@ -198,9 +169,9 @@ def _kernels_of_channel(c: int, w: Array, turned: bool, filters: int, u: Array) 
         at, row, column = address(patch), TAPS * filters * 4, filters * 4
     channels = w[0, 0].size // filters
     point = u.shape[1] * 4
-    for f in range(0, filters, _WIDTH):
-        to = address(u) + (f * channels + c * _WIDTH) * 4
-        kernel_to_points(at + f * 4, row, column, to, SIDE * point, point, min(_WIDTH, filters - f), 0, 0)
+    for f in range(0, filters, WIDTH):
+        to = address(u) + (f * channels + c * WIDTH) * 4
+        kernel_to_points(at + f * 4, row, column, to, SIDE * point, point, min(WIDTH, filters - f), 0, 0)
 
 
 @jit
@@ -212,22 +183,22 @@ def _forward_block(
     channels, filters = x.shape[3], out.shape[3]
     first = block * size
     last = min(first + size, len(out) * down * across)
-    v = np.empty((POINTS, size * channels + _GAP), np.float32)
-    m = np.empty((POINTS, size * filters + _GAP), np.float32)
+    v = np.empty((POINTS, size * channels + GAP), np.float32)
+    m = np.empty((POINTS, size * filters + GAP), np.float32)
     patch = np.empty((SIDE, SIDE, channels), np.float32)
     for t in range(first, last):
         n, y, column = t // (down * across), t // across % down, t % across
         to = address(v) + (t - first) * channels * 4
-        _tile_to_points(x, n, y * RESULTS - top, column * RESULTS - left, patch, to, v.shape[1] * 4)
+        tile_to_points(x, n, y * RESULTS - top, column * RESULTS - left, patch, to, v.shape[1] * 4)
     for point in range(POINTS):
         v_at, m_at = address(v) + point * v.shape[1] * 4, address(m) + point * m.shape[1] * 4
-        for f in range(0, filters, _WIDTH):
+        for f in range(0, filters, WIDTH):
             u_at = address(u) + (point * u.shape[1] + f * channels) * 4
             for t in range(0, last - first, ROWS):
                 tile(
-                    v_at + t * channels * 4, channels * 4, 4, 0, u_at, _WIDTH * 4, 0, channels, 1,
+                    v_at + t * channels * 4, channels * 4, 4, 0, u_at, WIDTH * 4, 0, channels, 1,
                     m_at + (t * filters + f) * 4, filters * 4,
-                    min(ROWS, last - first - t), min(_WIDTH, filters - f), 0, 0, 0, 0,
+                    min(ROWS, last - first - t), min(WIDTH, filters - f), 0, 0, 0, 0,
                 )  # fmt: skip
     finite = 1
     results = np.empty((RESULTS, RESULTS, filters), np.float32)
@@ -238,35 +209,6 @@ def _forward_block(
             at, m.shape[1] * 4, bias, relu, n, y * RESULTS, column * RESULTS, results, out
         )
     return finite
-
-
-@jit
-def _window(x: Array, n: int, y: int, column: int, patch: Array) -> tuple[int, int, int]:
-    """Return (address, row's distance, column's distance) of image n's window from a pixel on.
-
-    The patch (size, size, C) takes a copy of a window over the border, with zeros outside.
-    """
-    height, width, channels = x.shape[1:]
-    size = patch.shape[0]
-    if y >= 0 and column >= 0 and y + size <= height and column + size <= width:
-        at = address(x) + ((n * height + y) * width + column) * channels * 4
-        return at, width * channels * 4, channels * 4
-    for i in range(size):
-        for j in range(size):
-            to = patch[i, j]
-            if 0 <= y + i < height and 0 <= column + j < width:
-                pixel = x[n, y + i, column + j]
-                for c in range(channels):
-                    to[c] = pixel[c]
-            else:
-                to[:] = 0
-    return address(patch), size * channels * 4, channels * 4
-
-
-@jit
-def _tile_to_points(x: Array, n: int, y: int, column: int, patch: Array, to: int, point: int) -> None:
-    at, row_step, column_step = _window(x, n, y, column, patch)
-    image_to_points(at, row_step, column_step, to, SIDE * point, point, x.shape[3], 0, 0)
 
 
 @jit
@@ -287,88 +229,3 @@ def _points_to_tile(
                 for f in range(filters):
                     pixel[f] = result[f]
     return finite
-
-
-# --- The gradient of the weights: v are images at the points, p gradients, and the sum over tiles -------
-
-
-@jit
-def _weight_grad(
-    x: Array, g: Array, top: int, left: int, down: int, across: int, sums: Array, out: Array
-) -> None:  # fmt: skip
-    for share in range(len(sums)):
-        _sum_share(share, x, g, top, left, down, across, sums)
-    for c in range(out.shape[2]):
-        _kernels_from_points(c, sums, out)
-
-
-@jit(parallel=True)
-def _weight_grad_parallel(
-    x: Array, g: Array, top: int, left: int, down: int, across: int, sums: Array, out: Array
-) -> None:  # fmt: skip
-    for share in prange(len(sums)):
-        _sum_share(share, x, g, top, left, down, across, sums)
-    for c in prange(out.shape[2]):
-        _kernels_from_points(c, sums, out)
-
-
-@jit
-def _sum_share(
-    share: int, x: Array, g: Array, top: int, left: int, down: int, across: int, sums: Array
-) -> None:  # fmt: skip
-    """Set sums (shares, 36, C * F) of this share to v' @ p over its tiles, block by block."""
-    channels, filters = x.shape[3], g.shape[3]
-    total = len(g) * down * across
-    start, stop = share * total // len(sums), (share + 1) * total // len(sums)
-    v = np.empty((POINTS, _BLOCK * channels + _GAP), np.float32)
-    p = np.empty((POINTS, -(-filters // _WIDTH) * _BLOCK * _WIDTH + _GAP), np.float32)
-    for first in range(start, stop, _BLOCK):
-        tiles = min(_BLOCK, stop - first)
-        _images_and_grads(first, tiles, x, g, top, left, down, across, v, p)
-        for point in range(POINTS):
-            v_at, p_at = address(v) + point * v.shape[1] * 4, address(p) + point * p.shape[1] * 4
-            to = address(sums) + (share * POINTS + point) * sums.shape[2] * 4
-            for f in range(0, filters, _WIDTH):
-                for c in range(0, channels, ROWS):
-                    tile(
-                        v_at + c * 4, 4, channels * 4, 0,
-                        p_at + f * _BLOCK * 4, _WIDTH * 4, 0, tiles, 1,
-                        to + (c * filters + f) * 4, filters * 4,
-                        min(ROWS, channels - c), min(_WIDTH, filters - f), 0, int(first > start), 0, 0,
-                    )  # fmt: skip
-
-
-@jit
-def _images_and_grads(
-    first: int, tiles: int, x: Array, g: Array, top: int, left: int, down: int, across: int,
-    v: Array, p: Array,
-) -> None:  # fmt: skip
-    """Bring tiles of x and g to the points: v (36, tiles * C), and p (36, panels * tiles * WIDTH)."""
-    channels, filters = x.shape[3], g.shape[3]
-    patch = np.empty((SIDE, SIDE, channels), np.float32)
-    g_patch = np.empty((RESULTS, RESULTS, filters), np.float32)
-    point = p.shape[1] * 4
-    for i in range(tiles):
-        t = first + i
-        n, y, column = t // (down * across), t // across % down * RESULTS, t % across * RESULTS
-        _tile_to_points(x, n, y - top, column - left, patch, address(v) + i * channels * 4, v.shape[1] * 4)
-        at, row_step, column_step = _window(g, n, y, column, g_patch)
-        for f in range(0, filters, _WIDTH):
-            to = address(p) + (f * _BLOCK + i * _WIDTH) * 4
-            width = min(_WIDTH, filters - f)
-            grad_to_points(at + f * 4, row_step, column_step, to, SIDE * point, point, width, 0, 0)
-
-
-@jit
-def _kernels_from_points(c: int, sums: Array, out: Array) -> None:
-    """Add up the shares for channel c, and bring its kernels' gradients back from the points."""
-    filters, point = out.shape[3], sums.shape[2] * 4
-    for k in range(POINTS):
-        total = sums[0, k, c * filters : (c + 1) * filters]
-        for share in range(1, len(sums)):
-            more = sums[share, k, c * filters : (c + 1) * filters]
-            for f in range(filters):
-                total[f] += more[f]
-    row, column = out[0].size * 4, out[0, 0].size * 4
-    at = c * filters * 4
-    points_to_kernel(address(sums) + at, SIDE * point, point, address(out) + at, row, column, filters, 0, 0)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.errors import ShapeError
-from tinygrad_edu.kernels import _columns, _depthwise, _direct, _direct_weights, _winograd
+from tinygrad_edu.kernels import _columns, _depthwise, _direct, _direct_weights, _winograd, _winograd_weights
 from tinygrad_edu.kernels._arrays import (
     Array,
     Padding,
@@ -278,7 +278,7 @@ def conv2d_weight_grad(
         return deliver(result, out)
     if _winograd.suits(
         x.dtype, x.shape, w_shape, strides, padding, dilation, groups
-    ) and _winograd.conv2d_weight_grad(x, g, padding, result):
+    ) and _winograd_weights.conv2d_weight_grad(x, g, padding, result):
         return deliver(result, out)
     if _is_product(w_shape, strides, padding, groups):
         matmul(_rows(x).T, _rows(g), out=result[0, 0])
