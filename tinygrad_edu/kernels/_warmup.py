@@ -42,6 +42,7 @@ def _convolutions(dtype: Any) -> None:
     for x, w in (
         (_images(dtype, 16), np.ones((2, 2, 16, 1), dtype)),  # for _few
         (np.ones((2, 16, 16, 16), dtype), np.ones((3, 3, 16, 16), dtype)),  # large enough for _winograd
+        (np.ones((2, 16, 16, 64), dtype), np.ones((3, 3, 64, 64), dtype)),  # kernels large beside the images
     ):
         y = kernels.conv2d(x, w, _STEP, _ONE)
         kernels.conv2d_input_grad(y, w, x.shape, _STEP, _ONE)
