@@ -8,6 +8,7 @@
 
 from . import (
     activations,
+    blocks,
     callbacks,
     constraints,
     functional,
@@ -30,6 +31,7 @@ __all__ = [
     "Parameter",
     "Sequential",
     "activations",
+    "blocks",
     "callbacks",
     "constraints",
     "functional",

@@ -242,27 +242,31 @@ class Trainer(Module):
         self.stop_training = False
         begun: list[Callback] = []
         logs: dict[str, float] = {}
-        try:
-            for watcher in watchers:
-                begun.append(watcher)
-                watcher.on_train_begin(logs)
-            for epoch in range(initial_epoch, epochs):
-                _call(watchers, "on_epoch_begin", epoch, {})
-                logs = self._epoch(data, watchers)
-                was_finite = np.isfinite(self.history.history.get("loss", [0.0])[-1])
-                if was_finite and not np.isfinite(logs.get("loss", 0.0)) and not self.stop_training:
-                    warnings.warn(f"the loss became {logs['loss']}: {DIVERGED}", stacklevel=2)
-                if validation is not None and _due(validation_freq, epoch):
-                    logs |= {
-                        f"val_{name}": value for name, value in self._measure(validation, watchers).items()
-                    }
-                _call(watchers, "on_epoch_end", epoch, logs)
-                if self.stop_training:
-                    break
-        finally:
-            with ExitStack() as ends:  # each is told, even if another's end raises; the stack runs backward
-                for watcher in reversed(begun):
-                    ends.callback(watcher.on_train_end, logs)
+        with self._own_randomness():
+            try:
+                for watcher in watchers:
+                    begun.append(watcher)
+                    watcher.on_train_begin(logs)
+                for epoch in range(initial_epoch, epochs):
+                    _call(watchers, "on_epoch_begin", epoch, {})
+                    logs = self._epoch(data, watchers)
+                    was_finite = np.isfinite(self.history.history.get("loss", [0.0])[-1])
+                    if was_finite and not np.isfinite(logs.get("loss", 0.0)) and not self.stop_training:
+                        warnings.warn(f"the loss became {logs['loss']}: {DIVERGED}", stacklevel=2)
+                    if validation is not None and _due(validation_freq, epoch):
+                        logs |= {
+                            f"val_{name}": value
+                            for name, value in self._measure(validation, watchers).items()
+                        }
+                    _call(watchers, "on_epoch_end", epoch, logs)
+                    if self.stop_training:
+                        break
+            finally:
+                with (
+                    ExitStack() as ends
+                ):  # each is told, even if another's end raises; the stack runs backward
+                    for watcher in reversed(begun):
+                        ends.callback(watcher.on_train_end, logs)
         return self.history
 
     def _epoch(self, data: Data, watchers: Sequence[Callback]) -> dict[str, float]:
@@ -270,7 +274,7 @@ class Trainer(Module):
         logs: dict[str, float] = {}
         for metric in self.metrics:
             metric.reset_state()
-        with self.mode(training=True), self._own_randomness():
+        with self.mode(training=True):
             for i, batch in enumerate(data):
                 _call(watchers, "on_train_batch_begin", i, logs)
                 logs = _numbers(self.train_step(batch))

@@ -47,6 +47,7 @@ from .pooling import (
     MaxPooling2D,
 )
 from .resizing import Cropping2D, UpSampling2D, ZeroPadding2D
+from .sampling import Sampling
 
 __all__ = [
     "Activation",
@@ -87,6 +88,7 @@ __all__ = [
     "Operation",
     "ReLU",
     "Reshape",
+    "Sampling",
     "SeparableConv2D",
     "Softmax",
     "Subtract",
