@@ -58,8 +58,8 @@ class VAE(Model):
     decoder
         A model from codes (batch, n) to the likelihood's parameters, in the samples' shape.
     likelihood
-        "bernoulli": x lies between 0 and 1, the decoder gives logits. "gaussian": variance 1, the decoder gives
-        means. "categorical": one-hot along the last axis, the decoder gives logits.
+        "bernoulli": x lies between 0 and 1, the decoder gives logits. "gaussian": variance 1, the decoder
+        gives means. "categorical": one-hot along the last axis, the decoder gives logits.
     beta
         What KL is multiplied by in the loss.
     predictor
