@@ -50,6 +50,34 @@ def test_convolutions_agree_with_their_twins(special, data):
 
 
 @pytest.mark.parametrize("special", ["", "x", "w", "g"])
+@given(
+    size=st.tuples(st.integers(1, 2), st.integers(5, 20), st.integers(9, 30), st.integers(2, 35)),
+    padding=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2),
+    strides=st.sampled_from([(1, 1), (2, 1), (1, 2)]),
+    dilation=st.sampled_from([(1, 1), (2, 1), (1, 2)]),
+    kernel=st.sampled_from([(3, 3), (1, 3), (2, 5)]),
+    data=st.data(),
+)
+@unhurried
+def test_wide_images_by_channel_agree_with_their_twins(
+    special, size, padding, strides, dilation, kernel, data
+):
+    x, channels = data.draw(arrays(size, np.float32, special == "x")), size[3]
+    w = data.draw(arrays((*kernel, 1, channels), np.float32, special == "w"))
+    rule = strides, padding, dilation, channels
+    with np.errstate(all="ignore"):
+        want = reference.conv2d(x, w, *rule)
+        assert_same(kernels.conv2d(x, w, *rule), want, w[..., 0].size)
+        g = data.draw(arrays(want.shape, np.float32, special == "g"))
+        for name, arguments, terms in (
+            ("conv2d_input_grad", (g, w, x.shape), w[:, :, 0, 0].size),
+            ("conv2d_weight_grad", (x, g, w.shape), g[..., 0].size),
+        ):
+            found, want = (getattr(module, name)(*arguments, *rule) for module in (kernels, reference))
+            assert_same(found, want, terms)
+
+
+@pytest.mark.parametrize("special", ["", "x", "w", "g"])
 @given(data=st.data(), relu=st.booleans())
 @unhurried
 def test_bias_and_relu_agree_with_their_twins(special, data, relu):

@@ -81,9 +81,11 @@ def _pointer(context, builder, array, value, at, vector):
 
 
 def _first(builder, n, count):
-    """Return the mask of the first n lanes."""
-    numbers = ir.Constant(ir.VectorType(n.type, count), list(range(count)))
-    return builder.icmp_signed("<", numbers, _everywhere(builder, n, count))
+    """Return the mask of the first n lanes; n as 32 bits, so that one instruction compares them all."""
+    most = ir.Constant(n.type, count)
+    few = builder.trunc(builder.select(builder.icmp_signed("<", n, most), n, most), _INT32)
+    numbers = ir.Constant(ir.VectorType(_INT32, count), list(range(count)))
+    return builder.icmp_signed("<", numbers, _everywhere(builder, few, count))
 
 
 def _everywhere(builder, value, count):
