@@ -29,7 +29,7 @@ from numba import prange
 from tinygrad_edu.kernels import _few, _narrow
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._jit import jit
-from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, Plan, phases, plan
+from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, Plan, axes, phases, plan
 from tinygrad_edu.kernels._simd import ROWS, address, tile
 from tinygrad_edu.kernels._threads import run
 
@@ -40,9 +40,7 @@ def conv2d(
     x: Array, w: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array,
     bias: Array | None, relu: bool,
 ) -> None:  # fmt: skip
-    down, across = (
-        Axis(w.shape[i], 0, 1, dilation[i], strides[i], padding[i][0], out.shape[1 + i], 0, 1) for i in (0, 1)
-    )
+    down, across = axes(w.shape[:2], strides, padding, dilation, out.shape[1:3])
     _sum(x, w, False, groups, down, across, out, bias, relu)
 
 

@@ -21,7 +21,7 @@ from tinygrad_edu.kernels import _few, _narrow
 from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._direct import copy_rows, seen
 from tinygrad_edu.kernels._jit import jit
-from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, Plan, plan
+from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, Plan, axes, plan
 from tinygrad_edu.kernels._simd import ROWS, address, tile
 from tinygrad_edu.kernels._threads import run
 
@@ -35,9 +35,7 @@ def conv2d_weight_grad(
     x: Array, g: Array, strides: Pair, padding: Padding, dilation: Pair, groups: int, out: Array
 ) -> None:
     n, height, width, channels = x.shape
-    down, across = (
-        Axis(out.shape[i], 0, 1, dilation[i], strides[i], padding[i][0], g.shape[1 + i], 0, 1) for i in (0, 1)
-    )
+    down, across = axes(out.shape[:2], strides, padding, dilation, g.shape[1:3])
     if groups == 1 and _narrow.suits(down, across, channels, out.shape[3]):
         _narrow.weight_grad(x, g, down, across, out)
         return

@@ -17,6 +17,8 @@ Everything is float32 and contiguous, cut and summed in an order that the shapes
 # mypy: disable-error-code="call-arg"
 # (Intrinsics are called without the typing context that they are defined with.)
 
+from functools import lru_cache
+
 import numpy as np
 from numba import prange
 
@@ -35,6 +37,7 @@ _CHUNKS = 16  # in which pixels are added up, where there are as many bands
 _PIXELS = 128  # that a tile sees at once, about: beside them lie 16 KB
 
 
+@lru_cache(maxsize=256)
 def suits(down: Axis, across: Axis, many: int, few: int) -> bool:
     """Whether sums are quicker this way than the direct one, by the vector operations a pixel."""
     side_by_side = all(a.step == 1 and (a.apart == 1 or a.taps == 1) for a in (down, across))
@@ -44,6 +47,7 @@ def suits(down: Axis, across: Axis, many: int, few: int) -> bool:
     return side_by_side and taps * few <= _MOST and products + 2 * taps * vectors < taps * many * vectors
 
 
+@lru_cache(maxsize=256)
 def suits_weights(rows: int, columns: int, channels: int, many: int, few: int, filters: int) -> bool:
     """Whether the gradient of weights (rows, columns, channels, filters) is, with few numbers beside many."""
     directly = rows * _up(columns * channels, ROWS) * -(-filters // LANES)

@@ -3,9 +3,10 @@
 from functools import lru_cache
 from typing import NamedTuple
 
+from tinygrad_edu.kernels._arrays import Padding, Pair
 from tinygrad_edu.kernels._simd import LANES, VECTORS
 
-__all__ = ["QUICK", "WIDTH", "Axis", "Plan", "phases", "plan"]
+__all__ = ["QUICK", "WIDTH", "Axis", "Plan", "axes", "phases", "plan"]
 
 WIDTH = LANES * VECTORS  # lanes of a tile
 QUICK = 16  # multiplications of the micro-kernel in the time that run() expects of one
@@ -33,6 +34,17 @@ class Plan(NamedTuple):
     groups: int
     band: int  # rows of sums a task
     width: int  # pixels across a task's own copy of the rows that it sees; 0: it reads the image itself
+
+
+@lru_cache(maxsize=256)
+def axes(
+    taps: tuple[int, ...], strides: Pair, padding: Padding, dilation: Pair, sums: tuple[int, ...]
+) -> tuple[Axis, Axis]:
+    """What the outputs of a convolution see, down and across."""
+    down, across = (
+        Axis(taps[i], 0, 1, dilation[i], strides[i], padding[i][0], sums[i], 0, 1) for i in (0, 1)
+    )
+    return down, across
 
 
 @lru_cache(maxsize=256)

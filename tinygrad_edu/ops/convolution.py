@@ -15,7 +15,7 @@ from ..function import Function
 from ..tensor import Tensor
 from .activations import ReLU
 from .registry import register
-from .windows import Padding, Pair, output_size, pair, resolve_padding
+from .windows import Padding, Pair, output_size, pair, resolve_padding, shape_of
 
 __all__ = ["conv2d"]
 
@@ -23,6 +23,8 @@ Shape = tuple[int, ...]
 
 
 def _same_dtype(*arrays: Any) -> Any:
+    if all(a.dtype == np.float32 for a in arrays):
+        return arrays
     dtype = np.result_type(*arrays, np.float32)
     return [a.astype(dtype, copy=False) for a in arrays]
 
@@ -38,8 +40,8 @@ def has_bias(call: str, b: Any, filters: int, activation: Any) -> bool:
     """Return whether there is a bias, once that and the activation are seen to be right."""
     if activation not in (None, "relu"):
         raise ArgumentError(f'{call}: activation must be None or "relu", got {activation!r}')
-    if b is not None and np.shape(b) != (filters,):
-        raise ShapeError(f"{call}: expected a bias ({filters},), one for each filter, got {np.shape(b)}")
+    if b is not None and shape_of(b) != (filters,):
+        raise ShapeError(f"{call}: expected a bias ({filters},), one for each filter, got {shape_of(b)}")
     return b is not None
 
 
@@ -56,7 +58,7 @@ def expect(call: str, x: Any, w: Any, groups: int = 1) -> tuple[Shape, Shape]:
     """Return the shapes of x and w, once they are seen to fit together."""
     if not isinstance(groups, int | np.integer) or groups < 1:
         raise ArgumentError(f"{call}: groups must be a positive whole number, got {groups!r}")
-    xs, ws = np.shape(x), np.shape(w)
+    xs, ws = shape_of(x), shape_of(w)
     images, filters = _LAYOUTS[call]
     rank = 3 if call.startswith("conv1d") else 4
     problem = ""
