@@ -22,7 +22,7 @@ from tinygrad_edu.kernels._arrays import Array, Padding, Pair
 from tinygrad_edu.kernels._direct import copy_rows, seen
 from tinygrad_edu.kernels._jit import jit
 from tinygrad_edu.kernels._plan import QUICK, WIDTH, Axis, Plan, axes, plan
-from tinygrad_edu.kernels._simd import ROWS, address, tile
+from tinygrad_edu.kernels._simd import LANES, ROWS, address, tile
 from tinygrad_edu.kernels._threads import run
 
 __all__ = ["conv2d_weight_grad"]
@@ -78,7 +78,10 @@ def _task(
     if across.apart == 1 and groups == 1:
         length, runs = length * runs, 1
     block = max(1, _PIXELS // across.sums)
-    b_row = across.sums * WIDTH * 4
+    # One panel of whole vectors is what g is by itself, and needs no copy.
+    in_place = groups == 1 and filters <= WIDTH and filters % LANES == 0
+    b_k = (filters if in_place else WIDTH) * 4
+    b_row = across.sums * b_k
     bands = -(-down.sums // p.band)
     units = g.shape[0] * bands
     add = 0
@@ -93,7 +96,8 @@ def _task(
             row = x.shape[2] * 4
             start = address(x) + (n * x.shape[1] + top) * row - across.before * pixel
         start += group * (channels // groups) * 4
-        for y in range(rows):
+        b = address(g) + (n * g.shape[1] + first) * b_row if in_place else address(panel)
+        for y in range(0 if in_place else rows):
             for i in range(across.sums):
                 source, target = g[n, first + y, i, f : f + lanes], panel[y * across.sums + i, :lanes]
                 for lane in range(target.size):
@@ -106,7 +110,7 @@ def _task(
                     for r in range(0, length, ROWS):
                         tile(
                             a + r * 4, 4, across.step * pixel, down.step * row,
-                            address(panel) + y * b_row, WIDTH * 4, b_row, across.sums, min(block, rows - y),
+                            b + y * b_row, b_k, b_row, across.sums, min(block, rows - y),
                             c + r * grads.shape[4] * 4, grads.shape[4] * 4, min(ROWS, length - r), lanes,
                             0, add, 0, 0,
                         )  # fmt: skip
