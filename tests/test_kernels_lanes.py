@@ -24,7 +24,7 @@ from tinygrad_edu.kernels._lanes import (
 
 @jit
 def _work(x, y, numbers, wins, out, n):
-    """Write x * y + 1, x + y, x - y, x / y, the larger of x and y, and 1 to 5 times numbers."""
+    """Write x * y + 1, x + y, x - y, x / y, the larger of x and y, 1 to 5 times numbers, and which is larger or equal."""
     one = spread(x.dtype.type(1))
     for i in range(0, n, 64 // x.itemsize):
         a, b = load(x, i, n - i), load(y, i, n - i)
@@ -36,6 +36,7 @@ def _work(x, y, numbers, wins, out, n):
         place = select(larger, one + one, one)
         store(wins, i, place, n - i)
         store(out, 5 * x.size + i, load_as(a, numbers, i, n - i) * place, n - i)
+        store(out, 6 * x.size + i, select(a >= b, one, one + one), n - i)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -47,7 +48,7 @@ def test_lanes_compute_as_numpy_does_and_touch_nothing_else(dtype, n, beyond, se
     for a in (x, y):
         a[rng.random(a.size) < 0.2] = rng.choice(SPECIAL)
     numbers = rng.integers(0, 256, x.size).astype(np.uint8)
-    out, wins = np.full((6, x.size), 7, dtype), np.full(x.size, 9, np.uint8)
+    out, wins = np.full((7, x.size), 7, dtype), np.full(x.size, 9, np.uint8)
     _work(x, y, numbers, wins, out, n)
     assert (out[:, n:] == 7).all()
     assert (wins[n:] == 9).all()
@@ -59,6 +60,7 @@ def test_lanes_compute_as_numpy_does_and_touch_nothing_else(dtype, n, beyond, se
         larger = (y > x) | (np.isnan(y) & ~np.isnan(x))
     np.testing.assert_array_equal(wins, 1 + larger)
     np.testing.assert_array_equal(out[5], numbers * (1 + larger).astype(dtype))
+    np.testing.assert_array_equal(out[6], 2 - (x >= y))
 
 
 @jit

@@ -44,12 +44,13 @@ def _max_image(n: int, x: Array, window: Window, out: Array, indices: Array) -> 
             corner, to = ((n * height + y) * width + xx) * channels, _pixel(n, oy, ox, out)
             for c in range(0, channels, 64 // x.itemsize):
                 lanes = channels - c
-                best = load(x, corner + (first_ky * width + first_kx) * channels + c, lanes)
-                place = spread(number(first_ky * kw + first_kx))
-                for ky in range(first_ky, last_ky):
-                    for kx in range(first_kx, last_kx):
+                best = load(x, corner + ((last_ky - 1) * width + last_kx - 1) * channels + c, lanes)
+                place = spread(number((last_ky - 1) * kw + last_kx - 1))
+                # From last to first, so that of equals, and of several NaN, the first wins by itself.
+                for ky in range(last_ky - 1, first_ky - 1, -1):
+                    for kx in range(last_kx - 1, first_kx - 1, -1):
                         value = load(x, corner + (ky * width + kx) * channels + c, lanes)
-                        wins = (value > best) | (is_nan(value) & (best == best))
+                        wins = (value >= best) | is_nan(value)
                         best = select(wins, value, best)
                         place = select(wins, spread(number(ky * kw + kx)), place)
                 store(out, to + c, best, lanes)

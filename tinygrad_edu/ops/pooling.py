@@ -4,6 +4,7 @@ Max pooling remembers which cell of each window won. With the winners held fixed
 (gather) and putting back (scatter) are each other's derivative. Averaging is linear to begin with.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from .. import kernels, ops
@@ -42,11 +43,17 @@ def _expect(call: str, x: Any, images: str) -> Shape:
 
 
 def _window(call: str, x: Any, pool_size: Any, strides: Any, padding: Any) -> dict[str, Any]:
-    shape = _expect(call, x, "images (N, H, W, C)")
+    _, height, width, _ = _expect(call, x, "images (N, H, W, C)")
     window = pair(pool_size, "pool_size")
     steps = window if strides is None else pair(strides, "strides")
-    resolved = resolve_padding(padding, (shape[1], shape[2]), window, steps)
-    output_size((shape[1], shape[2]), window, steps, resolved)
+    resolved = resolve_padding(padding, (height, width), window, steps)
+    return _checked_window(call, (height, width), window, steps, resolved)
+
+
+@lru_cache(maxsize=256)
+def _checked_window(call: str, size: Pair, window: Pair, steps: Pair, resolved: Padding) -> dict[str, Any]:
+    """Return the arguments of an operation; callers only unpack them, so that the same ones do again."""
+    output_size(size, window, steps, resolved)
     if any(p >= k for k, both in zip(window, resolved, strict=True) for p in both):
         raise ShapeError(f"{call}: padding {resolved} leaves windows of {window} with no pixel in them")
     return {"pool_size": window, "strides": steps, "padding": resolved}
