@@ -27,14 +27,13 @@ def classifications(draw, special=False):
 def test_softmax_cross_entropy_agrees_with_its_twin(special, data):
     logits, labels, g = data.draw(classifications(special))
     with np.errstate(all="ignore"):
-        want, want_p = reference.softmax_cross_entropy(logits, labels)
-        losses, p = kernels.softmax_cross_entropy(logits, labels)
+        want, want_slopes = reference.softmax_cross_entropy(logits, labels)
+        losses, slopes = kernels.softmax_cross_entropy(logits, labels)
         assert_same(losses, want, 10)
-        assert_same(p, want_p, 10)
-        assert_same(kernels.softmax(logits), want_p, 10)
+        assert_same(slopes, want_slopes, 10)
+        assert_same(kernels.softmax(logits), reference.softmax(logits), 10)
         assert_same(
-            kernels.softmax_cross_entropy_grad(g, p, labels),
-            reference.softmax_cross_entropy_grad(g, p, labels),
+            kernels.softmax_cross_entropy_grad(g, slopes), reference.softmax_cross_entropy_grad(g, slopes)
         )
 
 
@@ -88,48 +87,96 @@ def test_the_gradient_for_targets_agrees_with_its_twin(special, data):
 @unhurried
 def test_softmax_cross_entropy_fills_and_returns_out(case, data):
     logits, labels, g = case
-    want, want_p = kernels.softmax_cross_entropy(logits, labels)
+    want, want_slopes = kernels.softmax_cross_entropy(logits, labels)
     out = given_out(data.draw, want.shape, logits.dtype)
-    p = given_out(data.draw, want_p.shape, logits.dtype)
-    results = kernels.softmax_cross_entropy(logits, labels, out=out, probabilities=p)
+    slopes = given_out(data.draw, want_slopes.shape, logits.dtype)
+    results = kernels.softmax_cross_entropy(logits, labels, out=out, slopes=slopes)
     assert results[0] is out
-    assert results[1] is p
+    assert results[1] is slopes
     assert np.array_equal(out, want)
-    assert np.array_equal(p, want_p)
-    gradient = kernels.softmax_cross_entropy_grad(g, want_p, labels)
-    assert kernels.softmax_cross_entropy_grad(g, p, labels, out=p) is p  # in place
-    assert np.array_equal(p, gradient)
+    assert np.array_equal(slopes, want_slopes)
+    gradient = kernels.softmax_cross_entropy_grad(g, want_slopes)
+    assert kernels.softmax_cross_entropy_grad(g, slopes, out=slopes) is slopes  # in place
+    assert np.array_equal(slopes, gradient)
     in_place = logits.copy()
-    assert kernels.softmax_cross_entropy(in_place, labels, probabilities=in_place)[1] is in_place
-    assert_same(in_place, want_p)
+    assert kernels.softmax_cross_entropy(in_place, labels, slopes=in_place)[1] is in_place
+    assert_same(in_place, want_slopes)
     in_place = logits.copy()
     assert kernels.softmax(in_place, out=in_place) is in_place
-    assert_same(in_place, want_p)
+    assert_same(in_place, kernels.softmax(logits))
 
 
 def test_huge_logits_neither_overflow_nor_lose_the_loss():
     logits = np.array([[1e4, 0, -1e4]], np.float32)
     for label, loss in enumerate([0, 1e4, 2e4]):
-        losses, p = kernels.softmax_cross_entropy(logits, np.array([label]))
+        losses, slopes = kernels.softmax_cross_entropy(logits, np.array([label]))
         assert losses[0] == loss
-        assert p.tolist() == [[1, 0, 0]]
+        assert slopes.tolist() == [[1 - (label == 0), -(label == 1), -(label == 2)]]
 
 
 def test_losses_refuse_wrong_labels():
     logits = np.zeros((2, 3), np.float32)
-    for wrong in ([0, 3], [-1, 0]):
-        with pytest.raises(DataError, match=r"0\.\.2"):
-            kernels.softmax_cross_entropy(logits, np.array(wrong))
-        with pytest.raises(DataError, match=r"0\.\.2"):
-            kernels.softmax_cross_entropy_grad(np.ones(2, np.float32), logits, np.array(wrong))
+    for wrong in ([0, 3], [-1, 0], [0, 2**63 - 1], [-(2**63), 2]):
+        for dtype in (np.float32, np.float64):
+            with pytest.raises(DataError, match=r"0\.\.2"):
+                kernels.softmax_cross_entropy(logits.astype(dtype), np.array(wrong))
+    many = np.zeros(50_000, int)  # for all cores
+    many[40_000] = 3
+    with pytest.raises(DataError, match=r"got 0\.\.3"):
+        kernels.softmax_cross_entropy(np.zeros((50_000, 3), np.float32), many)
     with pytest.raises(ShapeError, match="one for each row"):
         kernels.softmax_cross_entropy(logits, np.array([0]))
     with pytest.raises(DTypeError, match="float64"):
         kernels.softmax_cross_entropy(logits, np.zeros(2))
     with pytest.raises(ShapeError, match="one number for each row"):
-        kernels.softmax_cross_entropy_grad(np.ones(3, np.float32), logits, np.array([0, 1]))
+        kernels.softmax_cross_entropy_grad(np.ones(3, np.float32), logits)
     with pytest.raises(ShapeError, match="at least one class"):
         kernels.softmax(logits[:, :0])
+
+
+# --- A small dense layer ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("special", [False, True])
+@given(data=st.data())
+@unhurried
+def test_a_small_layer_and_its_gradients_agree_with_their_twins(special, data):
+    n, inputs, outputs = data.draw(st.tuples(*[st.integers(0, 9)] * 3))
+    dtype, relu = data.draw(DTYPES), data.draw(st.booleans())
+    x, w, b, g = (
+        data.draw(arrays(shape, dtype, special))
+        for shape in ((n, inputs), (inputs, outputs), (outputs,), (n, outputs))
+    )
+    with np.errstate(all="ignore"):
+        want = reference.matmul(x, w, b, relu)
+        assert_same(kernels.linear(x, w, b, relu), want, inputs)
+        out = given_out(data.draw, want.shape, dtype)
+        assert kernels.linear(x, w, b, relu, out=out) is out
+        assert_same(out, want, inputs)
+        y = want if relu else None
+        for got, twin in zip(
+            kernels.linear_grad(g, x, w, y), reference.linear_grad(g, x, w, y), strict=True
+        ):
+            assert_same(got, twin, 10)
+    assert kernels.linear_grad(g, x, w, y, input_wanted=False)[0] is None
+
+
+def test_a_long_batch_is_summed_exactly():
+    g, x = np.full((900, 1), 0.1, np.float32), np.ones((900, 1), np.float32)
+    _, dw, db = kernels.linear_grad(g, x, np.ones((1, 1), np.float32))
+    assert dw.item() == db.item() == np.float32(g.sum(dtype=np.float64))
+
+
+def test_a_small_layer_refuses_shapes_that_do_not_fit():
+    x, w, b = np.zeros((2, 3), np.float32), np.zeros((3, 4), np.float32), np.zeros(4, np.float32)
+    with pytest.raises(ShapeError, match="fit"):
+        kernels.linear(x, w.T, b)
+    with pytest.raises(ShapeError, match="fit"):
+        kernels.linear(x, w, b[:3])
+    with pytest.raises(ShapeError, match="fit"):
+        kernels.linear_grad(x, x, w)
+    with pytest.raises(ShapeError, match="fit"):
+        kernels.linear_grad(np.zeros((2, 4), np.float32), x, w, x)
 
 
 # --- Optimizers -------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ Walther, *Evaluating Derivatives*, 2008, ch. 3.)
 
 from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -230,50 +231,52 @@ def walk(
     starts = list(starts)
     useful = None if targets is None else _leading_to(targets, [x for x, _ in starts], ends)
     queue: list[tuple[int, Node]] = []  # by negated order: heappop gives the newest
-    flowing: dict[Node, Any] = {}  # the gradient that has arrived so far
+    arrived: dict[Any, Any] = {}  # by node or leaf: the gradient that has arrived so far
+    leaves: list[Tensor] = []  # those among them
+    sums: set[Any] = set()  # the nodes and leaves whose gradient is a sum: that array is the walk's own
     found: dict[int, tuple[Any, Any]] = {}
-    sums: set[int] = set()  # ids of nodes and leaves whose gradient is a sum: that array is the walk's own
     constants: dict[int, Constant] = {}
     observers = context.observers
     needs: tuple[bool, ...] | None = None
 
-    def add(x: Any, before: Any, g: Any) -> Any:
+    def arrive(x: Any, g: Any) -> None:
+        """Take what is the first to arrive at a node or leaf; add what comes after it."""
+        if x not in arrived:
+            arrived[x] = g
+            if type(x) is Node:
+                heappush(queue, (-x.order, x))
+            else:
+                leaves.append(x)
+            return
+        before = arrived[x]
         if type(before) is np.ndarray:
-            if id(x) in sums:
-                return np.add(before, g, before)
+            if x in sums:
+                np.add(before, g, before)
+                return
         elif type(before) is dict:  # of some of several results: in place, as there may be thousands
             for index, part in g.items():
                 before[index] = before[index] + part if index in before else part
-            return before
-        sums.add(id(x))
-        return before + g
+            return
+        sums.add(x)
+        total = before + g
+        arrived[x] = total if isinstance(total, Tensor) else np.asarray(total)  # NumPy's numbers are no arrays
 
     before = context.recording, context.rule
     context.recording = create_graph
     try:
         for x, g in starts:
-            if type(x) is not Node:
-                if x.requires_grad if useful is None else id(x) in useful:
-                    found[id(x)] = (x, add(x, found[id(x)][1], g) if id(x) in found else g)
-            elif useful is None or id(x) in useful:
-                if x in flowing:
-                    flowing[x] = add(x, flowing[x], g)
-                else:
-                    flowing[x] = g
-                    heappush(queue, (-x.order, x))
+            if (x.requires_grad if type(x) is not Node else True) if useful is None else id(x) in useful:
+                arrive(x, g)
         while queue:
             _, node = heappop(queue)
-            g = flowing.pop(node)
+            g = arrived.pop(node)
             inputs = node.inputs
             if node.hooks and id(node) not in ends:
                 context.rule = before[1]
                 g = apply_hooks(node.hooks, g, create_graph)
             if useful is not None:
                 if id(node) in targets:  # type: ignore[operator]
-                    found[id(node)] = (
-                        node,
-                        g if create_graph else _copy(g),
-                    )  # g may flow on, to another target
+                    found[id(node)] = node, g if create_graph else _copy(g)  # g may flow on, to another target
                 if id(node) in ends:
                     continue
                 needs = tuple([id(x) in useful for x in inputs])
@@ -289,41 +292,35 @@ def walk(
             for i, x in enumerate(inputs):
                 dx = gradients[i]
                 if type(x) is Node:
-                    if dx is None or (needs is not None and not needs[i]):
-                        continue
-                    if type(dx) is not np.ndarray or dx.shape != x.shape or dx.dtype is not x.dtype:
-                        dx = mended(node, i, x, dx)
-                    if x in flowing:
-                        flowing[x] = add(x, flowing[x], dx)
-                    else:
-                        flowing[x] = dx
-                        heappush(queue, (-x.order, x))
+                    like = x
                 elif isinstance(x, Tensor) and (x.requires_grad if needs is None else needs[i]):
-                    if dx is None:
-                        continue
-                    array = x._data
-                    if type(dx) is not np.ndarray or dx.shape != array.shape or dx.dtype is not array.dtype:
-                        dx = mended(node, i, x, dx)
-                    key = id(x)
-                    if key in found:
-                        found[key] = (x, add(x, found[key][1], dx))
-                    else:
-                        found[key] = (x, _own(dx, g, node, gradients))
+                    like = x._data
                 else:
                     constant = True
+                    continue
+                if dx is None or (needs is not None and not needs[i]):
+                    continue
+                if type(dx) is np.float32:
+                    dx = np.asarray(dx)
+                if type(dx) is not np.ndarray or dx.shape != like.shape or dx.dtype is not like.dtype:
+                    dx = mended(node, i, x, dx)
+                if like is not x and x not in arrived:
+                    dx = _own(dx, g, node, gradients)
+                arrive(x, dx)
             if not retain:
                 node.saved = None
                 if constant or node.params:
                     _forget(node, constants)
         context.rule = before[1]
-        if observers:
-            for key, (x, g) in found.items():
-                if key in sums and isinstance(x, Tensor):
-                    for observer in observers:
-                        observer.total(x, g)
-        for key, (x, g) in found.items():
-            if isinstance(x, Tensor) and x.hooks and key not in ends:
-                found[key] = (x, apply_hooks(x.hooks, g, create_graph))
+        for leaf in leaves:
+            g = arrived[leaf]
+            if leaf in sums:
+                for observer in observers:
+                    observer.total(leaf, g)
+            found[id(leaf)] = leaf, g
+        for leaf in leaves:
+            if leaf.hooks and id(leaf) not in ends:
+                found[id(leaf)] = leaf, apply_hooks(leaf.hooks, arrived[leaf], create_graph)
     finally:
         context.recording, context.rule = before
     return found
@@ -337,7 +334,7 @@ def _own(dx: Any, g: Any, node: Node, gradients: Sequence[Any]) -> Any:
     """
     if type(dx) is not np.ndarray:
         return dx  # Tensors are copied by whoever hands them out
-    if dx is g or not dx.flags.carray:
+    if dx.size <= _FEW or dx is g or not dx.flags.carray:
         return dx.copy()
     owner = _owner(dx)
     same = 0
@@ -352,6 +349,9 @@ def _own(dx: Any, g: Any, node: Node, gradients: Sequence[Any]) -> Any:
         elif isinstance(x, tuple | list):
             kept.extend(x)
     return dx if same == 1 else dx.copy()
+
+
+_FEW = 4096  # numbers that are copied sooner than it is found out whose they are
 
 
 def _owner(x: Any) -> Any:
@@ -379,36 +379,38 @@ def _forget(node: Node, constants: dict[int, Constant]) -> None:
 
     ``constants`` has what the walk has replaced so far, by id: an input of two operations stays one thing.
     """
-    if any(map(_is_constant, node.inputs)):
-        node.inputs = tuple(
-            [constants.setdefault(id(x), Constant(x)) if _is_constant(x) else x for x in node.inputs]
-        )
-    if any(isinstance(value, np.ndarray) for value in node.params.values()):
-        node.params = {
-            key: Constant(value) if isinstance(value, np.ndarray) else value
-            for key, value in node.params.items()
-        }
-
-
-def _is_constant(x: Any) -> bool:
-    return type(x) is not Node and (
-        isinstance(x, np.ndarray) or (isinstance(x, Tensor) and not x.requires_grad)
-    )
+    inputs = list(node.inputs)
+    for i, x in enumerate(inputs):
+        if type(x) is np.ndarray or (isinstance(x, Tensor) and not x.requires_grad):
+            if id(x) not in constants:
+                constants[id(x)] = Constant(x)
+            inputs[i] = constants[id(x)]
+    node.inputs = tuple(inputs)
+    for key, value in node.params.items():
+        if isinstance(value, np.ndarray):
+            node.params = {**node.params, key: Constant(value)}
 
 
 def _leading_to(targets: set[int], starts: list[Any], ends: frozenset[int]) -> set[int]:
     """Collect the ids of all nodes and leaves through which a gradient reaches a target."""
-    nodes: dict[int, Node] = {}
-    stack = [x for x in starts if isinstance(x, Node)]
+    nodes: set[Node] = set()
+    stack = [x for x in starts if type(x) is Node]
     while stack:
         node = stack.pop()
-        if node.order not in nodes:
-            nodes[node.order] = node
+        if node not in nodes:
+            nodes.add(node)
             if id(node) not in ends:
-                stack.extend(x for x in node.inputs if isinstance(x, Node))
+                for x in node.inputs:
+                    if type(x) is Node:
+                        stack.append(x)
     useful = set(targets)
-    for order in sorted(nodes):  # inputs before what was made of them
-        node = nodes[order]
-        if id(node) not in ends and any(id(x) in useful for x in node.inputs):
-            useful.add(id(node))
+    for node in sorted(nodes, key=_order):  # inputs before what was made of them
+        if id(node) not in ends:
+            for x in node.inputs:
+                if id(x) in useful:
+                    useful.add(id(node))
+                    break
     return useful
+
+
+_order = attrgetter("order")

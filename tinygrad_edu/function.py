@@ -37,7 +37,6 @@ recorded, so one definition serves every order.
 import inspect
 from collections.abc import Callable
 from itertools import count
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
@@ -190,10 +189,11 @@ class Function:
             extras = tuple(rest)
         if not has_tensor:
             return out  # type: ignore[no-any-return]  # an array, see above
+        several = isinstance(out, tuple)
+        if not several and type(out) is not np.ndarray:
+            out = np.asarray(out)  # of single numbers NumPy makes no array
         node = None
         if tracked and context.recording and cls.differentiable:
-            if type(out) is not np.ndarray and not isinstance(out, tuple):
-                out = np.asarray(out)
             node = Node()
             node.fn = cls
             node.inputs = tuple(sources)
@@ -203,12 +203,17 @@ class Function:
             node.order = next(_clock)
             node.hooks = None
             node.saved = cls._keep(arrays, out, extras, params)
-        result = _wrap_several(out, node) if isinstance(out, tuple) else _wrap_one(out, node)
-        observers = context.observers
-        if observers:
-            for observer in observers:
-                observer.forward(cls, inputs, params, result, node)
-        return result  # type: ignore[return-value]  # or a tuple
+        if several:
+            result: Any = _wrap_several(out, node)
+        elif node is None:
+            result = wrap(out, None)
+        else:
+            dtype = node.dtype = out.dtype
+            node.shape = out.shape
+            result = wrap(out, node if dtype.kind == "f" else None)  # numbers alone have gradients
+        for observer in context.observers:
+            observer.forward(cls, inputs, params, result, node)
+        return result  # type: ignore[no-any-return]
 
     @classmethod
     def hint(cls, *inputs: Any) -> str:
@@ -239,15 +244,6 @@ class Function:
             wrong_kind = isinstance(error, TypeError | OverflowError | AttributeError)
             kind = DTypeError if wrong_kind else ShapeError
         raise kind("\n".join(lines)) from None  # NumPy's own traceback tells no more
-
-
-def _wrap_one(out: Any, node: Node | None) -> "Tensor":
-    """Turn an operation's array into a Tensor, of ``node`` unless it is whole numbers or truth values."""
-    if node is None:
-        return wrap(out, None)
-    dtype = node.dtype = out.dtype
-    node.shape = out.shape
-    return wrap(out, node if dtype.kind == "f" else None)
 
 
 def _wrap_several(out: tuple[Any, ...], node: Node | None) -> "tuple[Tensor, ...]":
@@ -335,33 +331,22 @@ def saved_plan(cls: type[Function]) -> list[tuple[str, Any]]:
 def _keeper(plan: list[tuple[str, Any]], defaults: dict[str, Any]) -> Callable[..., tuple[Any, ...]]:
     """Compile a plan to a function (arrays, out, extras, params) -> what the tape keeps.
 
-    It runs at every recorded operation, so the plans that are frequent get the shortest code.
+    It runs at every recorded operation, so it is written out as one expression, such as
+    ``(arrays[0], out, params.get('axis', defaults['axis']),)``.
     """
-    if not plan:
-        return lambda arrays, out, extras, params: ()
-    if plan == [("out", None)]:
-        return lambda arrays, out, extras, params: (out,)
-    if all(kind == "input" for kind, _ in plan):
-        pick = itemgetter(*[i for _, i in plan])
-        if len(plan) == 1:
-            return lambda arrays, out, extras, params: (pick(arrays),)
-        return lambda arrays, out, extras, params: pick(arrays)
-    getters = [_GETTERS[kind](key, defaults.get(key)) for kind, key in plan]
-
-    def keep(arrays: Any, out: Any, extras: Any, params: Any) -> tuple[Any, ...]:
-        return tuple([get(arrays, out, extras, params) for get in getters])
-
-    return keep
+    parts = "".join([f"{_PARTS[kind].format(repr(key))}, " for kind, key in plan])
+    known = {"defaults": defaults, "shape_of": shape_of}
+    return eval(f"lambda arrays, out, extras, params: ({parts})", known)  # type: ignore[no-any-return]
 
 
-_GETTERS: dict[str, Callable[[Any, Any], Callable[..., Any]]] = {
-    "input": lambda i, _: lambda arrays, out, extras, params: arrays[i],
-    "inputs": lambda _, __: lambda arrays, out, extras, params: arrays,
-    "out": lambda _, __: lambda arrays, out, extras, params: out,
-    "extra": lambda i, _: lambda arrays, out, extras, params: extras[i],
-    "param": lambda name, default: lambda arrays, out, extras, params: params.get(name, default),
-    "shape": lambda i, _: lambda arrays, out, extras, params: shape_of(arrays[i]),
-    "shapes": lambda _, __: lambda arrays, out, extras, params: [shape_of(a) for a in arrays],
+_PARTS = {
+    "input": "arrays[{0}]",
+    "inputs": "arrays",
+    "out": "out",
+    "extra": "extras[{0}]",
+    "param": "params.get({0}, defaults[{0}])",
+    "shape": "shape_of(arrays[{0}])",
+    "shapes": "[shape_of(a) for a in arrays]",
 }
 
 

@@ -39,12 +39,13 @@ def run_rule(node: Node, g: Any, needs: tuple[bool, ...] | None, create_graph: b
         if needs is None:
             needs = needs_of(node)
         saved = (*saved, needs) if at == len(saved) else (*saved[:at], needs, *saved[at:])
-    before, context.rule = context.rule, node
     if create_graph:  # what the rule computes is recorded, in the module and on the line of its operation
+        before, context.rule = context.rule, node
         with inside(node):
             result = checked(node, _several(node, fn.backward(g, *saved)), needs)
         context.rule = before
         return result
+    context.rule = node
     result = fn.backward(g, *saved)
     if type(result) is tuple and len(result) == len(node.inputs):
         return result

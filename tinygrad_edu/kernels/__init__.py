@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tinygrad_edu.kernels._jit import cache_folder, set_compile_announcer, signatures
     from tinygrad_edu.kernels._warmup import warmup
     from tinygrad_edu.kernels.conv import conv2d, conv2d_input_grad, conv2d_weight_grad
+    from tinygrad_edu.kernels.dense import linear, linear_grad
     from tinygrad_edu.kernels.elementwise import (
         erf,
         exp,
@@ -71,6 +72,8 @@ __all__ = [
     "expm1",
     "gelu",
     "gelu_grad",
+    "linear",
+    "linear_grad",
     "log_softmax",
     "log_softmax_grad",
     "matmul",
@@ -110,6 +113,7 @@ _HOMES = {
     "_jit": ("cache_folder", "set_compile_announcer", "signatures"),
     "_warmup": ("warmup",),
     "conv": ("conv2d", "conv2d_input_grad", "conv2d_weight_grad"),
+    "dense": ("linear", "linear_grad"),
     "gemm": ("matmul",),
     "normalization": ("normalize", "normalize_grad"),
     "elementwise": (

@@ -126,8 +126,8 @@ def get_num_threads() -> int:
 
 
 def run(
-    serial: Callable[..., None], parallel: Callable[..., None], arguments: tuple[Any, ...], work: int
-) -> None:
+    serial: Callable[..., Any], parallel: Callable[..., Any], arguments: tuple[Any, ...], work: int
+) -> Any:
     """Call one of two forms of a kernel: the parallel one when there is enough work, in multiplications.
 
     One parallel call at a time: Numba's simplest thread pool ends the process when two threads enter it,
@@ -137,12 +137,11 @@ def run(
     if _both:
         serial(*arguments)
     elif work < _WORTH_SHARING or _forked or (_count or get_num_threads()) == 1:
-        serial(*arguments)
-        return
+        return serial(*arguments)
     with _one_at_a_time:
         if _state.told != _count:
             _wake()
-        parallel(*arguments)
+        return parallel(*arguments)
 
 
 def _wake() -> None:

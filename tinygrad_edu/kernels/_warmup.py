@@ -51,6 +51,8 @@ def _convolutions(dtype: Any) -> None:
 
 def _products(dtype: Any) -> None:
     kernels.matmul(np.ones((64, 64), dtype), np.ones((64, 64), dtype))
+    g, x, w, b = np.ones((2, 3), dtype), np.ones((2, 4), dtype), np.ones((4, 3), dtype), np.ones(3, dtype)
+    kernels.linear_grad(g, x, w, kernels.linear(x, w, b))
 
 
 def _pooling(dtype: Any) -> None:
@@ -91,8 +93,7 @@ def _losses(dtype: Any) -> None:
     for function in ("softmax", "log_softmax"):
         getattr(kernels, function)(x)
         getattr(kernels, f"{function}_grad")(x, x)
-    loss, probabilities = kernels.softmax_cross_entropy(x, labels)
-    kernels.softmax_cross_entropy_grad(loss, probabilities, labels)
+    kernels.softmax_cross_entropy_grad(*kernels.softmax_cross_entropy(x, labels))
     kernels.target_cross_entropy(x, x)
     kernels.target_cross_entropy_grad(g, x, x)
     kernels.sigmoid_cross_entropy(x, x)

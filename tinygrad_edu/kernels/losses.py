@@ -1,9 +1,9 @@
 """The cross-entropies that classifiers are trained with, from logits, in one pass over each row.
 
 The idea: the loss of a row is the logarithm of the sum of exponentials, less the logit of the true class,
-and its gradient is the probabilities, less one at the true class. The three share their exponentials, so
-one pass computes loss and probabilities together and the gradient needs no exponential at all. With target
-probabilities in place of a class, the gradient computes them again: that costs less than to keep them.
+and its slope is the probabilities, less one at the true class. Both share their exponentials, so one pass
+computes loss and slope together. The gradient is then a product, and needs neither exponentials nor labels. With target
+probabilities in place of a class, the gradient computes the slope again: that costs less than to keep it.
 """
 
 from typing import Any
@@ -36,24 +36,30 @@ __all__ = [
 
 
 @two_forms
-def _cross_entropy(x: Array, p: Array, labels: Array, losses: Array) -> None:
+def _cross_entropy(x: Array, slopes: Array, labels: Array, losses: Array) -> int:
+    """Return how many labels are wrong: looked at here, they need no pass of their own."""
+    wrong = 0
     for i in prange(x.shape[0]):
-        largest = largest_of(x[i])
-        at_label = x[i, labels[i]] - largest
-        total = exponentials(x[i], largest, p[i])
-        losses[i] = np.float32(np.log(total)) - at_label
-        share = np.float32(1 / total)
-        for j in range(x.shape[1]):
-            p[i, j] *= share
+        label = labels[i]
+        if 0 <= label < x.shape[1]:
+            largest = largest_of(x[i])
+            at_label = x[i, label] - largest
+            total = exponentials(x[i], largest, slopes[i])
+            losses[i] = np.float32(np.log(total)) - at_label
+            share = np.float32(1 / total)
+            for j in range(x.shape[1]):
+                slopes[i, j] *= share
+            slopes[i, label] -= np.float32(1)
+        else:
+            wrong += 1
+    return wrong
 
 
 @two_forms
-def _cross_entropy_grad(p: Array, labels: Array, g: Array, out: Array) -> None:
-    for i in prange(p.shape[0]):
-        at_label = (p[i, labels[i]] - np.float32(1)) * g[i]
-        for j in range(p.shape[1]):
-            out[i, j] = p[i, j] * g[i]
-        out[i, labels[i]] = at_label
+def _scale_rows(x: Array, g: Array, out: Array) -> None:
+    for i in prange(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[i, j] = x[i, j] * g[i]
 
 
 def _labels(labels: Array, shape: tuple[int, ...]) -> Array:
@@ -63,16 +69,13 @@ def _labels(labels: Array, shape: tuple[int, ...]) -> Array:
         raise ShapeError(f"labels must be {shape[:-1]}, one for each row of {shape}, got {labels.shape}")
     if labels.dtype != np.int64 or not labels.flags.carray:
         labels = np.array(labels, np.int64, order="C")
-    # Read as unsigned, a negative number is a huge one: one comparison finds both kinds of wrong label.
-    if labels.size and labels.view(np.uint64).max() >= shape[-1]:
-        raise DataError(f"labels must lie in 0..{shape[-1] - 1}, got {labels.min()}..{labels.max()}")
-    return labels
+    return labels.reshape(-1)
 
 
 def softmax_cross_entropy(
-    logits: Array, labels: Array, out: Array | None = None, probabilities: Array | None = None
+    logits: Array, labels: Array, out: Array | None = None, slopes: Array | None = None
 ) -> tuple[Array, Array]:
-    """Return each row's loss, -log softmax(logits)[label], and the softmax.
+    """Return each row's loss, -log softmax(logits)[label], and its slope, softmax(logits) - onehot(label).
 
     Parameters
     ----------
@@ -80,13 +83,14 @@ def softmax_cross_entropy(
     labels : ndarray (…,) of integers in 0..C-1
     out : ndarray (…,), optional
         Filled with the losses and returned.
-    probabilities : ndarray (…, C), optional
-        Filled and returned.
+    slopes : ndarray (…, C), optional
+        Filled and returned; may be the logits.
 
     Returns
     -------
     losses : ndarray (…,), in nats
-    probabilities : ndarray (…, C)
+    slopes : ndarray (…, C)
+        The derivative of each row's loss with respect to its logits.
 
     Raises
     ------
@@ -100,37 +104,38 @@ def softmax_cross_entropy(
     Examples
     --------
     >>> import numpy as np
-    >>> losses, p = softmax_cross_entropy(np.zeros((1, 4)), np.array([2]))
-    >>> float(np.exp(losses[0])), p
-    (4.0, array([[0.25, 0.25, 0.25, 0.25]]))
+    >>> losses, slopes = softmax_cross_entropy(np.zeros((1, 4)), np.array([2]))
+    >>> float(np.exp(losses[0])), slopes
+    (4.0, array([[ 0.25,  0.25, -0.75,  0.25]]))
     """
-    rows, labels = rows_of("logits", logits), _labels(labels, logits.shape)
+    rows, flat = rows_of("logits", logits), _labels(labels, logits.shape)
     losses = output(out, labels.shape, rows.dtype)
-    p = output(probabilities, logits.shape, rows.dtype)
-    flat = labels.reshape(-1)
+    filled = output(slopes, logits.shape, rows.dtype)
     if rows.dtype == np.float32:
-        run_rows(_cross_entropy, rows, p.reshape(rows.shape), flat, losses.reshape(-1))
+        wrong = run_rows(_cross_entropy, rows, filled.reshape(rows.shape), flat, losses.reshape(-1))
     else:
-        with np.errstate(all="ignore"):
-            losses_, p_ = reference.softmax_cross_entropy(rows, flat)
-        losses[...], p[...] = losses_.reshape(losses.shape), p_.reshape(p.shape)
-    return deliver(losses, out), deliver(p, probabilities)
+        # Read as unsigned, a negative number is a huge one: one comparison finds both kinds of wrong label.
+        wrong = flat.size and flat.view(np.uint64).max() >= rows.shape[1]
+        if not wrong:
+            with np.errstate(all="ignore"):
+                losses_, slopes_ = reference.softmax_cross_entropy(rows, flat)
+            losses[...], filled[...] = losses_.reshape(losses.shape), slopes_.reshape(filled.shape)
+    if wrong:
+        raise DataError(f"labels must lie in 0..{rows.shape[1] - 1}, got {flat.min()}..{flat.max()}")
+    return deliver(losses, out), deliver(filled, slopes)
 
 
-def softmax_cross_entropy_grad(
-    g: Array, probabilities: Array, labels: Array, out: Array | None = None
-) -> Array:
-    """Gradient of the losses with respect to the logits: (p - onehot(label)) * g, row by row.
+def softmax_cross_entropy_grad(g: Array, slopes: Array, out: Array | None = None) -> Array:
+    """Gradient of the losses with respect to the logits: slopes * g, row by row.
 
     Parameters
     ----------
     g : ndarray (…,)
         Gradient of the losses.
-    probabilities : ndarray (…, C)
+    slopes : ndarray (…, C)
         As softmax_cross_entropy returned them.
-    labels : ndarray (…,) of integers in 0..C-1
     out : ndarray (…, C), optional
-        Filled and returned; may be the probabilities.
+        Filled and returned; may be the slopes.
 
     Returns
     -------
@@ -138,24 +143,22 @@ def softmax_cross_entropy_grad(
 
     Raises
     ------
-    ShapeError, DTypeError, DataError
-        As softmax_cross_entropy.
+    ShapeError
+        If there isn't one number in g for each row.
 
     Examples
     --------
     >>> import numpy as np
-    >>> softmax_cross_entropy_grad(np.ones(1), np.array([[0.25, 0.75]]), np.array([0]))
-    array([[-0.75,  0.75]])
+    >>> softmax_cross_entropy_grad(np.array([2.0]), np.array([[-0.75,  0.75]]))
+    array([[-1.5,  1.5]])
     """
-    p = rows_of("probabilities", probabilities)
-    labels = _labels(labels, probabilities.shape)
-    g = beside("g, one number for each row,", g, labels.shape, p.dtype)
-    result = output(out, probabilities.shape, p.dtype)
-    g, flat = g.reshape(-1), labels.reshape(-1)
-    if p.dtype == np.float32:
-        run_rows(_cross_entropy_grad, p, flat, g, result.reshape(p.shape))
+    rows = rows_of("slopes", slopes)
+    g = beside("g, one number for each row,", g, slopes.shape[:-1], rows.dtype)
+    result = output(out, slopes.shape, rows.dtype)
+    if rows.dtype == np.float32:
+        run_rows(_scale_rows, rows, g.reshape(-1), result.reshape(rows.shape))
     else:
-        result[...] = reference.softmax_cross_entropy_grad(g, p, flat).reshape(result.shape)
+        np.multiply(slopes, g[..., np.newaxis], out=result)
     return deliver(result, out)
 
 

@@ -89,7 +89,7 @@ def _flat(p: Array, g: Array, *state: Array) -> list[Array]:
     for a in (p, g, *state):
         if a.dtype is not dtype or a.shape != shape or not a.flags.carray:
             a = _mended(p, g, a)
-        flat.append(a.reshape(-1))
+        flat.append(a if a.ndim == 1 else a.ravel())  # contiguous, so a view
     return flat
 
 

@@ -98,9 +98,9 @@ def beside(name: str, g: Array, shape: tuple[int, ...], dtype: Any) -> Array:
     return ready(g, dtype)
 
 
-def run_rows(loops: tuple[Any, Any], *arrays: Array) -> None:
+def run_rows(loops: tuple[Any, Any], *arrays: Array) -> Any:
     """Run a loop over rows; it costs about four multiplications a number."""
-    run(*loops, arrays, 4 * arrays[0].size)
+    return run(*loops, arrays, 4 * arrays[0].size)
 
 
 # --- Softmax and its logarithm ----------------------------------------------------------------------------

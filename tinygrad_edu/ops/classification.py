@@ -101,7 +101,7 @@ class SparseSoftmaxCrossEntropy(Function):
     formula = r"L_n = \ln \sum_j e^{x_{n j}} - x_{n, t_n}"
     derivative = r"\bar{x}_{n i} = \bar{L}_n \left(\operatorname{softmax}(x_n)_i - [i = t_n]\right)"
     words = "Minus the log of the probability given to the true class; its slope is probability minus truth."
-    extras = ("probabilities",)
+    extras = ("slopes",)
 
     @staticmethod
     def forward(logits: Any, labels: Any) -> Any:
@@ -112,11 +112,11 @@ class SparseSoftmaxCrossEntropy(Function):
             raise
 
     @staticmethod
-    def backward(g: Any, logits: Any, labels: Any, probabilities: Any) -> Any:
-        if isinstance(g, Tensor):  # to be differentiated again: the probabilities must be so too
+    def backward(g: Any, logits: Any, labels: Any, slopes: Any) -> Any:
+        if isinstance(g, Tensor):  # to be differentiated again: the slopes must be so too
             truth = _one_hot(labels, logits)
             return (softmax(logits) - truth) * ops.expand_dims(g, axis=-1), None
-        return kernels.softmax_cross_entropy_grad(g, probabilities, labels), None
+        return kernels.softmax_cross_entropy_grad(g, slopes), None
 
 
 def _one_hot(labels: Any, logits: Any) -> Any:

@@ -13,13 +13,14 @@ from ..errors import ArgumentError, ShapeError
 from ..function import Function, shape_of
 from ..tensor import Tensor
 from .activations import ReLU
+from .fused import is_float32
 from .parameters import whole_number
 from .reduction import normalize_axes, normalize_axis
 from .registry import register
 
 __all__ = ["cross", "einsum", "linear", "matmul", "outer", "tensordot", "trace", "vecdot"]
 
-_TINY = 4096  # multiplications below which a layer is NumPy's at once: twice as quick for 56 x 2 x 3
+_FEW = 1000  # multiplications below which the calls take longer than the arithmetic
 
 
 def _product(x1: Any, x2: Any) -> Any:
@@ -106,16 +107,17 @@ class Linear(Function):
         if w.ndim != 2 or b.shape != w.shape[1:] or x.ndim < 1 or x.shape[-1] != w.shape[0]:
             raise ShapeError("expected x (…, inputs), w (inputs, outputs), b (outputs,)")
         relu = activation == "relu"
-        if x.ndim == 2 and len(x) * w.size < _TINY:
-            y = np.dot(x, w) + b
-            return np.maximum(y, 0) if relu else y
         if x.dtype == w.dtype == b.dtype == np.float32 and x.ndim > 1:
+            if _is_small(x, w):
+                return kernels.linear(x, w, b, relu)
             return kernels.matmul(x, w, bias=b, relu=relu)
         y = np.matmul(x, w) + b
         return np.maximum(y, 0) if relu else y
 
     @staticmethod
     def backward(g: Any, x: Any, w: Any, out: Any, needs: tuple[bool, ...], activation: str | None) -> Any:
+        if is_float32(g) and _is_small(x, w):
+            return kernels.linear_grad(g, x, w, out if activation == "relu" else None, needs[0])
         if activation == "relu":
             g = ReLU.backward(g, out)
         inputs, outputs = w.shape
@@ -134,6 +136,10 @@ class Linear(Function):
         if len(w) == 2 and x and x[-1] != w[0]:
             return f"x has {x[-1]} features in its last axis, the layer was built for {w[0]}"
         return ""
+
+
+def _is_small(x: Any, w: Any) -> bool:
+    return x.ndim == 2 and len(x) * w.size < _FEW
 
 
 def linear(x: Any, w: Any, b: Any, /, *, activation: str | None = None) -> Tensor:

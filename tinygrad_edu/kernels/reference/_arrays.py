@@ -15,6 +15,7 @@ __all__ = [
     "expm1",
     "gelu",
     "gelu_grad",
+    "linear_grad",
     "log_softmax",
     "log_softmax_grad",
     "matmul",
@@ -59,6 +60,14 @@ def matmul(a: Array, b: Array, bias: Array | None = None, relu: bool = False) ->
     if bias is not None:
         out += bias
     return np.maximum(out, 0) if relu else out
+
+
+def linear_grad(
+    g: Array, x: Array, w: Array, y: Array | None = None, input_wanted: bool = True
+) -> tuple[Array | None, Array, Array]:
+    """What reaches a dense layer's input, weights and bias, through its ReLU if it has one."""
+    h = g if y is None else np.where(y > 0, g, 0)
+    return h @ w.T if input_wanted else None, x.T @ h, h.sum(axis=0)
 
 
 # --- Normalisation, and sums --------------------------------------------------------------------------------
@@ -259,20 +268,20 @@ def target_cross_entropy_grad(g: Array, logits: Array, targets: Array) -> Array:
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[Array, Array]:
-    """The surprise at the true class, -log p_label, for each row; and the probabilities p.
+    """The surprise at the true class, -log p_label, for each row; and its slope, p - onehot(label).
 
     -log p_label = log(sum_k exp(x_k)) - x_label, again with the maximum subtracted from all x, so that
-    no logarithm of a vanishing p is ever taken.
+    no logarithm of a vanishing p is ever taken. The slope is what was predicted minus what was true.
     """
     shifted = logits - logits.max(axis=1, keepdims=True)
     at_label = np.take_along_axis(shifted, labels[:, None], axis=1)[:, 0]
-    return np.log(np.exp(shifted).sum(axis=1)) - at_label, softmax(logits)
+    onehot = np.eye(logits.shape[1], dtype=logits.dtype)[labels]
+    return np.log(np.exp(shifted).sum(axis=1)) - at_label, softmax(logits) - onehot
 
 
-def softmax_cross_entropy_grad(g: Array, probabilities: Array, labels: Array) -> Array:
-    """What was predicted minus what was true: (p - onehot(label)) * g, row by row."""
-    onehot = np.eye(probabilities.shape[1], dtype=probabilities.dtype)[labels]
-    grad: Array = (probabilities - onehot) * g[:, None]
+def softmax_cross_entropy_grad(g: Array, slopes: Array) -> Array:
+    """Each row's slope times the gradient of its loss."""
+    grad: Array = slopes * g[:, None]
     return grad
 
 
