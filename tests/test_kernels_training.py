@@ -154,9 +154,7 @@ def test_a_small_layer_and_its_gradients_agree_with_their_twins(special, data):
         assert kernels.linear(x, w, b, relu, out=out) is out
         assert_same(out, want, inputs)
         y = want if relu else None
-        for got, twin in zip(
-            kernels.linear_grad(g, x, w, y), reference.linear_grad(g, x, w, y), strict=True
-        ):
+        for got, twin in zip(kernels.linear_grad(g, x, w, y), reference.linear_grad(g, x, w, y), strict=True):
             assert_same(got, twin, 10)
     assert kernels.linear_grad(g, x, w, y, input_wanted=False)[0] is None
 

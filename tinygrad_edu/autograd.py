@@ -229,7 +229,7 @@ def walk(
     touched, and their hooks are left to the walk within which this one runs.
     """
     starts = list(starts)
-    useful = None if targets is None else _leading_to(targets, [x for x, _ in starts], ends)
+    ways = None if targets is None else _leading_to(targets, [x for x, _ in starts], ends)
     queue: list[tuple[int, Node]] = []  # by negated order: heappop gives the newest
     arrived: dict[Any, Any] = {}  # by node or leaf: the gradient that has arrived so far
     leaves: list[Tensor] = []  # those among them
@@ -259,13 +259,14 @@ def walk(
             return
         sums.add(x)
         total = before + g
-        arrived[x] = total if isinstance(total, Tensor) else np.asarray(total)  # NumPy's numbers are no arrays
+        # Of single numbers NumPy makes no array, which the next could be added into.
+        arrived[x] = total if isinstance(total, Tensor) else np.asarray(total)
 
     before = context.recording, context.rule
     context.recording = create_graph
     try:
         for x, g in starts:
-            if (x.requires_grad if type(x) is not Node else True) if useful is None else id(x) in useful:
+            if type(x) is Node or (x.requires_grad if targets is None else id(x) in targets):
                 arrive(x, g)
         while queue:
             _, node = heappop(queue)
@@ -274,14 +275,13 @@ def walk(
             if node.hooks and id(node) not in ends:
                 context.rule = before[1]
                 g = apply_hooks(node.hooks, g, create_graph)
-            if useful is not None:
+            if ways is not None:
                 if id(node) in targets:  # type: ignore[operator]
-                    found[id(node)] = node, g if create_graph else _copy(g)  # g may flow on, to another target
-                if id(node) in ends:
+                    # A copy, as g may flow on, to another target.
+                    found[id(node)] = node, g if create_graph else _copy(g)
+                if node not in ways:  # it leads no further
                     continue
-                needs = tuple([id(x) in useful for x in inputs])
-                if True not in needs:
-                    continue
+                needs = ways[node]
             gradients = run_rule(node, g, needs, create_graph)
             if observers:
                 gradients = checked(node, gradients, needs)
@@ -291,6 +291,7 @@ def walk(
             constant = False
             for i, x in enumerate(inputs):
                 dx = gradients[i]
+                like: Any  # has the gradient's shape and dtype
                 if type(x) is Node:
                     like = x
                 elif isinstance(x, Tensor) and (x.requires_grad if needs is None else needs[i]):
@@ -300,7 +301,7 @@ def walk(
                     continue
                 if dx is None or (needs is not None and not needs[i]):
                     continue
-                if type(dx) is np.float32:
+                if type(dx) is np.float32:  # which is what NumPy makes of single numbers
                     dx = np.asarray(dx)
                 if type(dx) is not np.ndarray or dx.shape != like.shape or dx.dtype is not like.dtype:
                     dx = mended(node, i, x, dx)
@@ -391,8 +392,8 @@ def _forget(node: Node, constants: dict[int, Constant]) -> None:
             node.params = {**node.params, key: Constant(value)}
 
 
-def _leading_to(targets: set[int], starts: list[Any], ends: frozenset[int]) -> set[int]:
-    """Collect the ids of all nodes and leaves through which a gradient reaches a target."""
+def _leading_to(targets: set[int], starts: list[Any], ends: frozenset[int]) -> dict[Node, tuple[bool, ...]]:
+    """Find the nodes through which a gradient reaches a target, and which of their inputs lead there."""
     nodes: set[Node] = set()
     stack = [x for x in starts if type(x) is Node]
     while stack:
@@ -404,13 +405,11 @@ def _leading_to(targets: set[int], starts: list[Any], ends: frozenset[int]) -> s
                     if type(x) is Node:
                         stack.append(x)
     useful = set(targets)
-    for node in sorted(nodes, key=_order):  # inputs before what was made of them
+    ways: dict[Node, tuple[bool, ...]] = {}
+    for node in sorted(nodes, key=attrgetter("order")):  # inputs before what was made of them
         if id(node) not in ends:
-            for x in node.inputs:
-                if id(x) in useful:
-                    useful.add(id(node))
-                    break
-    return useful
-
-
-_order = attrgetter("order")
+            needs = tuple([id(x) in useful for x in node.inputs])
+            if True in needs:
+                useful.add(id(node))
+                ways[node] = needs
+    return ways

@@ -97,7 +97,7 @@ def part(function: Callable[P, R] | None = None, /, *, fastmath: bool = False) -
     return made if function is None else made(function)
 
 
-def two_forms(loop: Callable[..., None], name: str = "", *, fastmath: bool = False) -> tuple[Any, Any]:
+def two_forms(loop: Callable[..., Any], name: str = "", *, fastmath: bool = False) -> tuple[Any, Any]:
     """Compile one text twice, for :func:`run`: for one core, where prange is range, and for all.
 
     A loop that another function made needs a ``name`` of its own: the cache on disk goes by it.

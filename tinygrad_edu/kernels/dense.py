@@ -1,10 +1,10 @@
 """A small dense layer in one call, and all of its gradients in another.
 
-The idea: for a layer of 2 inputs, 3 outputs and 56 samples, calling is all of the work. NumPy needs a call for
-the product, one for the bias and one for ReLU, and for the gradients two for the mask, one for the bias and one
-for each product: each of about a microsecond, for arithmetic that takes a tenth of that. One compiled function
-does it all in plain loops. They make no clever use of registers: from a thousand multiplications on, the products
-of :mod:`gemm` are quicker.
+The idea: for a layer of 2 inputs, 3 outputs and 56 samples, calling is all of the work. NumPy needs a call
+for the product, one for the bias and one for ReLU, and for the gradients two for the mask, one for the bias
+and one for each product: each of about a microsecond, for arithmetic that takes a tenth of that. One compiled
+function does it all in plain loops. They make no clever use of registers: from a thousand multiplications on,
+the products of :mod:`gemm` are quicker.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from tinygrad_edu.errors import ShapeError
 from tinygrad_edu.kernels import reference
 from tinygrad_edu.kernels._arrays import Array, deliver, output, ready
-from tinygrad_edu.kernels._jit import jit
+from tinygrad_edu.kernels._jit import jit, part
 
 __all__ = ["linear", "linear_grad"]
 
@@ -29,29 +29,32 @@ def _linear(x: Array, w: Array, b: Array, relu: bool, y: Array) -> None:
             y[i, j] = 0.0 if relu and total < 0 else total
 
 
+@part
+def _slope(g: Array, y: Array, i: int, j: int) -> Any:
+    """What of g passes ReLU; an empty y is that of a layer without one."""
+    return g[i, j] if y.size == 0 or y[i, j] > 0 else np.float32(0)
+
+
 @jit
 def _linear_grad(g: Array, x: Array, w: Array, y: Array, dx: Array, dw: Array, db: Array) -> None:
-    """Fill dx, dw and db; an empty y is that of a layer without ReLU, an empty dx isn't wanted."""
+    """Fill dx, dw and db; an empty dx isn't wanted."""
     n, inputs, outputs = x.shape[0], x.shape[1], w.shape[1]
     for j in range(outputs):
-        total: Any = 0.0  # sums down the batch are kept in float64, and rounded once
+        total: Any = 0.0  # sums are kept in float64, and rounded once
         for i in range(n):
-            if y.size == 0 or y[i, j] > 0:
-                total += g[i, j]
+            total += _slope(g, y, i, j)
         db[j] = total
         for k in range(inputs):
             total = 0.0
             for i in range(n):
-                if y.size == 0 or y[i, j] > 0:
-                    total += x[i, k] * g[i, j]
+                total += x[i, k] * _slope(g, y, i, j)
             dw[k, j] = total
     if dx.size:
         for i in range(n):
             for k in range(inputs):
                 total = 0.0
                 for j in range(outputs):
-                    if y.size == 0 or y[i, j] > 0:
-                        total += g[i, j] * w[k, j]
+                    total += _slope(g, y, i, j) * w[k, j]
                 dx[i, k] = total
 
 
@@ -99,9 +102,9 @@ def linear(x: Array, w: Array, b: Array, relu: bool = False, out: Array | None =
 def linear_grad(
     g: Array, x: Array, w: Array, y: Array | None = None, input_wanted: bool = True
 ) -> tuple[Array | None, Array, Array]:
-    """Gradients of y = relu(x @ w + b), or without the relu: dx = h @ w.T, dw = x.T @ h, db = sum of h's rows.
+    """Gradients of y = relu(x @ w + b), or without relu: dx = h @ w.T, dw = x.T @ h, db the sum of h's rows.
 
-    h is g where y is positive, else 0; without y it is g. Where y is 0 nothing of g counts, not even NaN.
+    h is g where y is positive and 0 elsewhere, also where g is NaN; without y it is g.
 
     Parameters
     ----------

@@ -2,8 +2,9 @@
 
 The idea: the loss of a row is the logarithm of the sum of exponentials, less the logit of the true class,
 and its slope is the probabilities, less one at the true class. Both share their exponentials, so one pass
-computes loss and slope together. The gradient is then a product, and needs neither exponentials nor labels. With target
-probabilities in place of a class, the gradient computes the slope again: that costs less than to keep it.
+computes loss and slope together. The gradient is then a product, and needs neither exponentials nor labels.
+With target probabilities in place of a class, the gradient computes the slope again: that costs less than to
+keep it.
 """
 
 from typing import Any
