@@ -338,7 +338,7 @@ def _dtypes_in(data: Any) -> Iterator[np.dtype[Any]]:
 
 def as_arrays(*values: Any) -> list[Any]:
     """Make arrays of the numbers and lists among the values, as wide as the Tensors and arrays are."""
-    return [x if isinstance(x, Tensor | np.ndarray) else as_array(x, beside=values) for x in values]
+    return [x if isinstance(x, (Tensor, np.ndarray)) else as_array(x, beside=values) for x in values]
 
 
 def as_array(data: Any, dtype: DTypeLike | None = None, beside: Iterable[Any] = ()) -> NDArray[Any]:

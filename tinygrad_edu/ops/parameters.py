@@ -18,6 +18,8 @@ def number(name: str, value: Any) -> float:
     >>> number("huber: delta", np.float64(0.5))
     0.5
     """
+    if type(value) is float:  # most are
+        return value
     if isinstance(value, Tensor):
         if value.requires_grad:
             raise GradientError(
