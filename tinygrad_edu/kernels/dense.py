@@ -95,7 +95,7 @@ def linear(x: Array, w: Array, b: Array, relu: bool = False, out: Array | None =
     if dtype == np.float32:
         _linear(ready(x, dtype), ready(w, dtype), ready(b, dtype), relu, result)
     else:
-        result[...] = reference.matmul(x, w, b, relu)
+        result[...] = reference.linear(x, w, b, relu)
     return deliver(result, out)
 
 

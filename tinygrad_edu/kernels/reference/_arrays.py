@@ -15,6 +15,7 @@ __all__ = [
     "expm1",
     "gelu",
     "gelu_grad",
+    "linear",
     "linear_grad",
     "log_softmax",
     "log_softmax_grad",
@@ -60,6 +61,11 @@ def matmul(a: Array, b: Array, bias: Array | None = None, relu: bool = False) ->
     if bias is not None:
         out += bias
     return np.maximum(out, 0) if relu else out
+
+
+def linear(x: Array, w: Array, b: Array, relu: bool = False) -> Array:
+    """A dense layer: x @ w + b, and 0 in place of what is negative, if wanted."""
+    return matmul(x, w, b, relu)
 
 
 def linear_grad(
