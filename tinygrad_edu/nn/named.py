@@ -22,6 +22,11 @@ class Named:
     classes: ClassVar[dict[str, type[Any]]]
     aliases: ClassVar[Mapping[str, str]] = {}  # short names
 
+    @staticmethod
+    def spelled(name: str) -> str:
+        """Return how a class' name is written as a text."""
+        return snake_case(name)
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if Named in cls.__bases__:
@@ -46,8 +51,8 @@ class Named:
             identifier, config = identifier.get("class"), identifier.get("config", {})
         found = cls.classes.get(identifier) if isinstance(identifier, str) else None
         if found is None:
-            known = {snake_case(name): member for name, member in cls.classes.items()}
-            name = snake_case(str(identifier))
+            known = {cls.spelled(name): member for name, member in cls.classes.items()}
+            name = cls.spelled(str(identifier))
             found = known.get(cls.aliases.get(name, name))
             if found is None:
                 raise unknown_name(cls.kind, identifier, [*known, *cls.aliases])

@@ -73,4 +73,4 @@ class Monitor(Callback):
 
 def rate_of(model: Any) -> float:
     """Return the learning rate of a model's optimizer at this step."""
-    return float(model.optimizer.learning_rate)
+    return float(model.optimizer.rate)
