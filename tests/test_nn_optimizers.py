@@ -1,4 +1,4 @@
-"""Optimizers against their formulas, in both ways to train; clipping, decay, groups, constraints, schedules."""
+"""Optimizers against their formulas; clipping, decay, groups, constraints, schedules."""
 
 import math
 

@@ -51,7 +51,9 @@ def test_the_same_steps(keras, name, arguments):
         optimizer.apply(gradients, ours)
         keras_optimizer.apply([keras.ops.convert_to_tensor(g) for g in gradients], theirs)
         for a, b in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(a.data, keras.ops.convert_to_numpy(b), rtol=2e-5, atol=2e-6)
+            np.testing.assert_allclose(
+                a.data, keras.ops.convert_to_numpy(b), rtol=2e-5, atol=1e-5
+            )  # ten float32 steps of up to 0.1
 
 
 @pytest.mark.parametrize(("name", "arguments"), SCHEDULES, ids=str)

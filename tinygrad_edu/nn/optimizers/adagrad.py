@@ -49,8 +49,8 @@ class Adagrad(Optimizer):
 class Adadelta(Optimizer):
     """Steps in the weights' own unit: Δ = g · √(d + ε) / √(v + ε), w ← w - rate · Δ (Zeiler 2012).
 
-    v and d are running means of g² and of Δ²: v ← rho v + (1 - rho) g², d ← rho d + (1 - rho) Δ². The paper's rate is
-    1. ``options`` are those of an Optimizer.
+    v and d are running means of g² and of Δ²: v ← rho v + (1 - rho) g², d ← rho d + (1 - rho) Δ². The
+    paper's rate is 1. ``options`` are those of an Optimizer.
 
     >>> from tinygrad_edu import Tensor
     >>> w = Tensor([1.0], requires_grad=True)

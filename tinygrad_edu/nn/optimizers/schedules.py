@@ -271,7 +271,7 @@ def _half_cosine(share: float) -> float:
 
 def _share(schedule: Any, step: int) -> float:
     share = step / schedule.decay_steps
-    return math.floor(share) if schedule.staircase else share
+    return float(math.floor(share) if schedule.staircase else share)
 
 
 def _rate(value: Any) -> float:
