@@ -26,7 +26,7 @@ from numba import extending, types
 
 from tinygrad_edu.kernels._jit import part
 
-__all__ = ["erf", "exp", "expm1", "larger", "normal_tail", "sigmoid", "softplus", "tanh"]
+__all__ = ["TAIL_HIGH", "erf", "exp", "expm1", "larger", "normal_tail", "sigmoid", "softplus", "tanh"]
 
 
 intrinsic: Any = extending.intrinsic  # whose annotations know nothing of what it makes
@@ -227,21 +227,31 @@ _M = _floats(
     0.006131942383944988, 0.0029043874237686396, -0.0009832881623879075, -0.00033901279675774276,
     0.0001150136740761809, 5.3161867981543764e-05,
 )  # fmt: skip
-_TAIL_HIGH = np.float32(14.5)  # beyond -14.5 the area rounds to 0
+_M_HIGH = tuple([m * np.float32(2.0**-64) for m in _M])
+TAIL_HIGH = np.float32(14.5)  # beyond -14.5 the area rounds to 0
+# e^r by powers of 2r, and what turns t² into n + 64: added to _SHIFT, 64 costs nothing.
+_R = _floats(0.5, _Q0 / 4, _Q1 / 8, _Q2 / 16, _Q3 / 32, _Q4 / 64)
+_PER_2LN2, _HIGH2, _LOW2 = -_PER_LN2 / 2, 2 * _LN2_HIGH, 2 * _LN2_LOW
+_SHIFT_64, _PER_64 = _SHIFT + np.float32(64), np.float32(2.0**-64)
 
 
 @part
 def normal_tail(t: Any) -> Any:
-    """Return the area under the normal curve beyond t ≥ 0 within 7.5 ulp, and e^(-t²/2), the curve's shape.
+    """Return the area under the normal curve beyond t from 0 to TAIL_HIGH within 7.5 ulp, and 2^64 e^(-t²/2).
 
-    The area is that shape times a smooth function (Mills' ratio), here a polynomial in (t - 3) / (t + 3). So
-    it is exact far out as well, where 1 - erf would leave nothing.
+    The area is the curve's shape e^(-t²/2) times a smooth function (Mills' ratio), here a polynomial in
+    (t - 3) / (t + 3). So it is exact far out as well, where 1 - erf would leave nothing. The shape itself
+    may be too small for a float32 with all its digits: 2^64 times it isn't, and costs one instruction, as
+    n + 64 is written into the exponent's bits in place of n.
+
+    With -t² = 2 n ln 2 + 2r, a fused multiply-add subtracts from the square before it is rounded.
     """
-    t = _TAIL_HIGH if t > _TAIL_HIGH else t
-    half = -_HALF * t
-    x = half * t
-    shape = _exp_within(x, _fma(half, t, -x))  # the second: what rounding the square took away
+    shifted = _fma(t * t, _PER_2LN2, _SHIFT_64)
+    n = shifted - _SHIFT_64
+    r = _fma(-n, _LOW2, _fma(-t, t, -(n * _HIGH2)))
+    e = _fma(_fma(_fma(_fma(_fma(_R[5], r, _R[4]), r, _R[3]), r, _R[2]), r, _R[1]), r, _R[0])
+    shape = _fma(e, r, _ONE) * _power_of_two(shifted)
     v = (t - _THREE) / (t + _THREE)
-    m = _fma(_fma(_fma(_fma(_M[9], v, _M[8]), v, _M[7]), v, _M[6]), v, _M[5])
-    m = _fma(_fma(_fma(_fma(_fma(m, v, _M[4]), v, _M[3]), v, _M[2]), v, _M[1]), v, _M[0])
-    return shape * m, shape
+    m = _fma(_fma(_fma(_fma(_M_HIGH[9], v, _M_HIGH[8]), v, _M_HIGH[7]), v, _M_HIGH[6]), v, _M_HIGH[5])
+    m = _fma(_fma(_fma(m, v, _M_HIGH[4]), v, _M_HIGH[3]), v, _M_HIGH[2])
+    return shape * _fma(_fma(m, v, _M_HIGH[1]), v, _M_HIGH[0]), shape

@@ -41,6 +41,7 @@ __all__ = [
 
 _FLOAT32 = np.dtype(np.float32)
 _WORK = 2  # multiplications that a number costs; some functions take ten, others only wait for memory
+_MINUS_ZERO = np.float32(-0.0)
 _ZERO, _ONE = np.float32(0), np.float32(1)  # 1 alone is an int64, and beside it a float32 becomes a float64
 
 
@@ -248,18 +249,26 @@ def silu_grad(g: Array, x: Array, out: Array | None = None) -> Array:
 
 _A = np.float32(2 * math.sqrt(2 / math.pi))
 _B, _B3 = np.float32(0.044715), np.float32(3 * 0.044715)
-_PEAK = np.float32(1 / math.sqrt(2 * math.pi))  # of the normal curve
+_PEAK = np.float32(2.0**-64 / math.sqrt(2 * math.pi))  # of the normal curve, for 2^64 times its shape
 
 
 @part
 def _gelu(x: Any) -> Any:
-    tail, _ = _scalar.normal_tail(abs(x))
-    return x * (_ONE - tail if x > _ZERO else tail)
+    """Return x tail(-x) below 0, and x - x tail(x) above: the larger of x and 0, less |x| tail(|x|)."""
+    t = _bounded(x)
+    tail, _ = _scalar.normal_tail(t)
+    return (_MINUS_ZERO if x < _MINUS_ZERO else x) + (x if x < -t else -t) * tail
+
+
+@part
+def _bounded(x: Any) -> Any:
+    size = abs(x)
+    return _scalar.TAIL_HIGH if size > _scalar.TAIL_HIGH else size
 
 
 @part
 def _gelu_grad(g: Any, x: Any) -> Any:
-    tail, shape = _scalar.normal_tail(abs(x))
+    tail, shape = _scalar.normal_tail(_bounded(x))
     return g * ((_ONE - tail if x > _ZERO else tail) + x * (_PEAK * shape))
 
 
