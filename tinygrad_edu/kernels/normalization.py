@@ -40,7 +40,7 @@ _WIDE = 128  # columns that a wide row has about, where there are few
 _FEW = 16  # rows that a task of columns has at least
 _SHORT = 4096  # numbers that a task of rows has about, where there are few
 _TASKS = 64  # at most, each with sums of its own; more only for more samples
-_ROOM = 3 * 2**23  # bytes that a pass may read and write before its result pushes its inputs out of the cache
+_ROOM = 2**24  # bytes that a pass may read and write before its result pushes its inputs out of the cache
 
 
 class _Plan(NamedTuple):
