@@ -24,7 +24,7 @@ from tinygrad_edu.kernels._lanes import (
 
 @jit
 def _work(x, y, numbers, wins, out, n):
-    """Write x * y + 1, x + y, x - y, x / y, the larger of x and y, 1 to 5 times numbers, and which is larger or equal."""
+    """Write x * y + 1, x + y, x - y, x / y, the larger, 1 to 5 times numbers, and 1 or 2 by x >= y."""
     one = spread(x.dtype.type(1))
     for i in range(0, n, 64 // x.itemsize):
         a, b = load(x, i, n - i), load(y, i, n - i)
