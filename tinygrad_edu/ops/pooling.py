@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import kernels, ops
 from ..errors import ShapeError
-from ..function import Function
+from ..function import Function, shape_of
 from ..tensor import Tensor
 from .reduction import floating
 from .registry import register
@@ -23,7 +23,6 @@ from .windows import (
     output_size,
     pair,
     resolve_padding,
-    shape_of,
 )
 
 __all__ = [

@@ -11,11 +11,11 @@ import numpy as np
 
 from .. import kernels, ops
 from ..errors import ShapeError, unknown_name
-from ..function import Function
+from ..function import Function, shape_of
 from ..tensor import Tensor
 from .reduction import floating
 from .registry import register
-from .windows import Pair, pair, shape_of
+from .windows import Pair, pair
 
 if TYPE_CHECKING:
     from ..kernels.resize import Blend

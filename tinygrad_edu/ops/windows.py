@@ -9,21 +9,16 @@ import numpy as np
 
 from .. import ops
 from ..errors import ArgumentError, ShapeError
+from ..function import shape_of
 from ..kernels._arrays import spread
 
 __all__ = [
     "Padding", "Pair", "across", "across_padding", "as_images", "as_sequences", "output_size", "pair",
-    "resolve_padding", "shape_of", "spread", "transposed_size",
+    "resolve_padding", "spread", "transposed_size",
 ]  # fmt: skip
 
 Pair = tuple[int, int]
 Padding = tuple[Pair, Pair]
-
-
-def shape_of(x: Any) -> tuple[int, ...]:
-    """Return the shape of a Tensor, an array, or nested lists: ``np.shape`` takes a detour for a Tensor."""
-    shape: tuple[int, ...] = x.shape if hasattr(x, "shape") else np.shape(x)
-    return shape
 
 
 def _is_whole(value: Any, least: int) -> bool:
