@@ -44,7 +44,7 @@ class Graph:
 
     def sources(self, layer: Module) -> list[str]:
         """Return the labels of the layers whose results a layer is called on."""
-        calls = [call for call in self.calls if call.layer is layer and call not in self._entries]
+        calls = [call for call in self.calls if call.layer is layer and call not in self.entries]
         return [self.labels[symbol.call.layer] for call in calls for symbol in call.symbols()]
 
     # -- running ---------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ class Graph:
     def _plan(self) -> None:
         """Give every symbol a slot, and note after which call each is needed no more."""
         numbers = count()
-        self._entries = [symbol.call for symbol in flatten(self.inputs)]
+        self.entries = [symbol.call for symbol in flatten(self.inputs)]
         slots: dict[tuple[Call, int], int] = {}
 
         def slot(symbol: SymbolicTensor) -> int:
@@ -65,7 +65,7 @@ class Graph:
         steps = [
             (call, [slot(symbol) for symbol in call.symbols()])
             for call in self.calls
-            if call not in self._entries
+            if call not in self.entries
         ]
         self._outs = [slot(symbol) for symbol in flatten(self.outputs)]
         results: dict[Call, dict[int, int]] = {}
@@ -157,7 +157,7 @@ class Graph:
         for symbol, shape in zip(flatten(self.inputs), self._ordered(given, shapes_in(given)), strict=True):
             known[symbol.call, symbol.index] = shape
         for call in self.calls:
-            if call in self._entries:
+            if call in self.entries:
                 continue
             args = mapped(shape_of, positional(call.layer, call.args, call.kwargs))
             while args and args[-1] is None:

@@ -184,15 +184,16 @@ class Model(Trainer, Layer):
         write_arrays(path, self.state_dict())
 
     def load_weights(self, path: Any) -> None:
-        """Read parameters and buffers from a ``.safetensors`` file.
+        """Read parameters and buffers from a file that ``save_weights``, ``save`` or Keras 3 wrote.
 
-        Raises FileError for a damaged file, and ShapeError, having changed nothing, for one of another
-        architecture.
+        What it is shows in its contents: safetensors, or Keras' ``.weights.h5`` or ``.keras``, from which a
+        model of the same layers takes the weights alone. Raises FileError for a damaged file, and ShapeError,
+        having changed nothing, for one of another architecture.
         """
-        from .saving import read_arrays
+        from .saving import read_weights
 
         self.check_built("load_weights")
-        self.load_state_dict(read_arrays(path))
+        self.load_state_dict(read_weights(self, path))
 
     def check_built(self, what: str) -> None:
         """Raise ArgumentError if some layer has no weights yet."""

@@ -153,6 +153,21 @@ def read_arrays(path: Any) -> dict[str, NDArray[Any]]:
         raise FileError(f"{path} isn't a whole safetensors file: {error}") from error
 
 
+def read_weights(model: Model, path: Any) -> dict[str, NDArray[Any]]:
+    """Return arrays by the paths of a model's weights, from a safetensors file or one of Keras'."""
+    from .keras_files import is_keras_file, read_keras_weights
+
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise FileError(
+            f"{path}: there is no such file" if not path.is_file() else f"{path}: {error}"
+        ) from None
+    return read_keras_weights(model, path) if is_keras_file(start) else read_arrays(path)
+
+
 def made(path: Any) -> Path:
     """Return a path after making the folder that it lies in; raises FileError if it can't."""
     target = Path(path)
