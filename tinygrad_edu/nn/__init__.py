@@ -17,10 +17,12 @@ from . import (
     losses,
     metrics,
     models,
+    ops,
     optimizers,
+    random,
     regularizers,
+    utils,
 )
-from . import functional as ops
 from .layers import *
 from .models import Model, Sequential, load_model
 from .module import Module, Parameter
@@ -43,6 +45,8 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "random",
     "regularizers",
+    "utils",
     *layers.__all__,
 ]
