@@ -62,6 +62,7 @@ def both_run(keras: Any, source: str) -> tuple[SimpleNamespace, SimpleNamespace]
 
 def array(value: Any) -> Any:
     """Return a NumPy array of a tensor of ours, of PyTorch or of Keras."""
+    value = getattr(value, "value", value)  # of one of Keras' variables
     if hasattr(value, "detach"):
         value = value.detach()
     return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
@@ -130,7 +131,7 @@ def compare(
     same_weights(theirs, ours)
     if len(values) == 1 and not arguments:
         shape = mapped(lambda x: (None, *x.shape[1:]), values[0])
-        assert ours.compute_output_shape(shape) == theirs.compute_output_shape(shape), source
+        assert ours.compute_output_shape(shape) == tuple(theirs.compute_output_shape(shape)), source
     for mode in training:
         what = f"{source}, training={mode}"
         answers = [

@@ -1,4 +1,4 @@
-"""Plain functions on tensors: all of :mod:`tinygrad_edu.ops`, for those who look for them here.
+"""Plain functions on tensors: all of :mod:`tinygrad_edu.ops` and all activations, for those who look here.
 
 Called on a symbol they become a layer of the model that is put together, see ``nn.Operation``:
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from .. import ops
+from . import activations
 from .layers.operation import FUNCTIONS, Operation
 from .symbolic import SymbolicTensor, contains_symbol
 
@@ -33,4 +33,5 @@ def _taking_symbols(name: str, function: Callable[..., Any]) -> Callable[..., An
     return wrapper
 
 
-globals().update({name: _taking_symbols(name, getattr(ops, name)) for name in FUNCTIONS})
+globals().update({name: _taking_symbols(name, function) for name, function in FUNCTIONS.items()})
+globals().update(activations.KNOWN)  # which take symbols as they are

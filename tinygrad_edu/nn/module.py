@@ -371,3 +371,10 @@ def positive(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ArgumentError(f"{name}: expected a positive whole number, got {value!r}")
     return int(value)
+
+
+def not_negative(value: Any, name: str) -> float:
+    """Return a finite number of at least 0, or say that it should have been one."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
+        raise ArgumentError(f"{name}: expected a number of at least 0, got {value!r}")
+    return float(value)

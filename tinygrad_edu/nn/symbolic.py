@@ -192,7 +192,9 @@ def is_input(value: Any) -> bool:
 
 def record(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Build a layer for the symbols it is called on, and return symbols for what it will give."""
-    shapes = shapes_of(positional(layer, args, kwargs))
+    inputs = positional(layer, args, kwargs)
+    shapes = shapes_of(inputs)
+    layer.note_dtypes(inputs)
     layer.build_once(*shapes)
     call, places = Call(layer, args, kwargs), count()
     dtype = layer.symbolic_dtype(next(call.symbols()).dtype)

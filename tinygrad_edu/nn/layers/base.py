@@ -1,7 +1,7 @@
 """Layer: a module whose weights take their shape from the first input it sees."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from ..named import Named
 from ..structure import flatten, is_structure, mapped
 from ..symbolic import Shape, SymbolicTensor, is_deep, shapes_in, shapes_of
 
-__all__ = ["WEIGHTS", "Layer", "Shape"]
+__all__ = ["WEIGHTS", "Layer", "SameShape", "Shape"]
 
 WEIGHTS: Mapping[str, str] = {"kernel": "glorot_uniform", "bias": "zeros"}  # of most layers
 
@@ -82,6 +82,7 @@ class Layer(Module):
     input_shape: Any = None  # what it was built for: one shape, or a tuple of those of several inputs
     output_shape: Any = None
     symbolic_results: tuple[Any, ...] | list[Any] = ()  # weak references to what calls on symbols gave
+    _dtypes: Sequence[Any] = ()  # of the inputs, where they aren't converted
     _losses: tuple[Any, list[Tensor]] = (None, [])  # in which run, and what add_loss was given there
 
     def __init__(
@@ -142,7 +143,8 @@ class Layer(Module):
         """
         results = []
         for unknown in (16, 24):
-            zeros = mapped(partial(self._zeros, unknown=unknown), input_shapes, is_deep)
+            dtypes = iter(self._dtypes)
+            zeros = mapped(partial(self._zeros, unknown=unknown, dtypes=dtypes), input_shapes, is_deep)
             before, context.run = context.run, object()  # what layers add to the loss here doesn't count
             try:
                 with no_grad(), self.mode(training=False):
@@ -161,10 +163,17 @@ class Layer(Module):
 
         return mapped(common, first, is_deep)
 
-    def _zeros(self, shape: Shape | None, unknown: int) -> Tensor | None:
+    def _zeros(self, shape: Shape | None, unknown: int, dtypes: Iterator[Any]) -> Tensor | None:
         if shape is None:
             return None
-        return Tensor(np.zeros((1, *(unknown if n is None else n for n in shape[1:])), self.dtype))
+        sizes = (unknown if n is None else n for n in shape[1:])
+        return Tensor(np.zeros((1, *sizes), next(dtypes, self.dtype)))
+
+    def note_dtypes(self, inputs: Any) -> None:
+        """Remember the dtypes of the inputs for the trial, where the layer doesn't convert them."""
+        if not self.autocast:
+            tensors = [x for x in flatten(inputs) if getattr(x, "ndim", 0)]
+            self._dtypes = [self.dtype if x.dtype.kind == "f" else x.dtype for x in tensors]
 
     def build_once(self, *input_shapes: Any) -> None:
         """Build for samples of a shape, unless that has been done."""
@@ -180,6 +189,7 @@ class Layer(Module):
             self.input_shape = seen
 
     def _build_for(self, *inputs: Any) -> None:
+        self.note_dtypes(inputs)
         self.build_once(*shapes_of(inputs))
 
     def symbolic_dtype(self, given: np.dtype[Any]) -> np.dtype[Any]:
@@ -348,6 +358,13 @@ def _signature(cls: type[Layer]) -> inspect.Signature:
     ]
     taken = {p.name for p in own}
     return inspect.Signature([*own[:-1], *(p for p in [*options, *common] if p.name not in taken)])
+
+
+class SameShape(Layer):
+    """The base of layers whose result has the shape of their input."""
+
+    def compute_output_shape(self, input_shape: Any, *others: Any) -> Any:
+        return input_shape
 
 
 def _is_known(shapes: Any) -> bool:

@@ -11,8 +11,9 @@ from .base import WEIGHTS, Shape
 from .windows import Windowed, expect_channels_last, expect_rank
 
 __all__ = [
-    "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D", "Convolution2D",
-    "DepthwiseConv2D", "SeparableConv2D",
+    "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D", "Convolution1DTranspose",
+    "Convolution2D", "Convolution2DTranspose", "DepthwiseConv2D", "SeparableConv2D",
+    "SeparableConvolution2D",
 ]  # fmt: skip
 
 
@@ -359,4 +360,7 @@ class SeparableConv2D(_Convolution):
         )  # fmt: skip
 
 
-Convolution1D, Convolution2D = Conv1D, Conv2D  # Keras has both names
+# Keras has both names.
+Convolution1D, Convolution2D = Conv1D, Conv2D
+Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+SeparableConvolution2D = SeparableConv2D

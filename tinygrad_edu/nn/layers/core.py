@@ -1,16 +1,22 @@
-"""Dense, and the layers that only rearrange or transform: Flatten, Reshape, Activation, ReLU, Softmax."""
+"""Dense, Embedding, and layers that hold a function or a price: Lambda, Identity, ActivityRegularization."""
 
-import math
-from typing import Any, cast
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from ... import ops
-from ...errors import ArgumentError, ShapeError
+from ...errors import ArgumentError, DataError, ShapeError
 from ...tensor import Tensor
-from .. import activations
+from .. import activations, regularizers
+from ..encoding import decode, encode
 from ..module import positive
-from .base import WEIGHTS, Layer, Shape
+from ..symbolic import shapes_in
+from .base import WEIGHTS, Layer, SameShape, Shape
+from .operation import FUNCTIONS
 
-__all__ = ["Activation", "Dense", "Flatten", "ReLU", "Reshape", "Softmax"]
+__all__ = ["ActivityRegularization", "Dense", "Embedding", "Identity", "Lambda"]
 
 
 class Dense(Layer):
@@ -65,107 +71,178 @@ class Dense(Layer):
         return self.activation(ops.linear(x, self.kernel, self.bias))
 
 
-class Flatten(Layer):
-    """Each sample as one row: (batch, H, W, C) becomes (batch, H·W·C).
+class Embedding(Layer):
+    """A vector for each of so many numbers, which is learned: the row of a table.
+
+    Parameters
+    ----------
+    input_dim
+        How many numbers there are: the inputs are whole numbers from 0 to input_dim - 1.
+    output_dim
+        The length of each vector.
+    weights
+        A table to start with.
+    mask_zero
+        Not here: layers take no masks from one another, so True is refused.
+    options
+        Of a Layer; the kind of weights is "embeddings".
+
+    Input (batch, …) of whole numbers, of an integer dtype or as floats; output (batch, …, output_dim);
+    embeddings (input_dim, output_dim). Raises DataError for a number that has no row, or isn't whole.
 
     >>> from tinygrad_edu import nn
-    >>> nn.Flatten()(Tensor([[[1.0, 2.0], [3.0, 4.0]]])).shape
-    (1, 4)
+    >>> nn.Embedding(5, 3)([[0, 4], [2, 2]]).shape
+    (2, 2, 3)
     """
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        sizes = input_shape[1:]
-        return input_shape[0], None if None in sizes else math.prod(cast("tuple[int, ...]", sizes))
+    fields = ("input_dim", "output_dim")
+    kinds = {"embeddings": "uniform"}  # noqa: RUF012
+    autocast = False
 
-    def call(self, x: Any) -> Tensor:
-        return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
-
-
-class Reshape(Layer):
-    """Each sample in another shape of the same size; one length may be -1.
-
-    >>> from tinygrad_edu import nn
-    >>> nn.Reshape((2, -1))(Tensor([[1.0, 2.0, 3.0, 4.0]])).shape
-    (1, 2, 2)
-    """
-
-    fields = ("target_shape",)
-
-    def __init__(self, target_shape: Any, **options: Any) -> None:
+    def __init__(
+        self, input_dim: int, output_dim: int, *, weights: Any = None, mask_zero: bool = False, **options: Any
+    ) -> None:
         super().__init__(**options)
-        self.target_shape = tuple(int(n) for n in target_shape)
-        if self.target_shape.count(-1) > 1 or any(n < 1 and n != -1 for n in self.target_shape):
+        self.input_dim = positive(input_dim, "Embedding: input_dim")
+        self.output_dim = positive(output_dim, "Embedding: output_dim")
+        if mask_zero:
             raise ArgumentError(
-                f"Reshape: expected positive sizes, at most one of them -1, got {target_shape}"
+                "Embedding: mask_zero=True isn't here: layers take no masks from one another. Leave it out, "
+                "and the vector of 0 is learned like the others"
             )
+        if weights is not None:
+            self.build((None,))
+            self.built = True
+            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
+
+    def build(self, input_shape: Shape) -> None:
+        size = self.input_dim, self.output_dim
+        self.embeddings = self.add_weight("embeddings", size, **self.rule("embeddings"))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        if None in input_shape[1:]:
-            return (input_shape[0], *(None if n == -1 else n for n in self.target_shape))
-        size = math.prod(cast("tuple[int, ...]", input_shape[1:]))
-        known = math.prod(n for n in self.target_shape if n != -1)
-        if size % known or (-1 not in self.target_shape and size != known):
-            raise ShapeError(
-                f"{self.name}: {input_shape[1:]} has {size} numbers, which don't fit {self.target_shape}"
+        return (*input_shape, self.output_dim)
+
+    def call(self, x: Any) -> Tensor:
+        at = x.data
+        if at.dtype.kind == "f":  # a model's input is of floats, unless it says otherwise
+            wrong = at[~(np.floor(at) == at) | np.isinf(at)]
+            if wrong.size:
+                raise DataError(f"{self.name}: expected whole numbers, got {wrong[0]} among them")
+            at = at.astype(np.int64)
+        return ops.embedding(at, self.embeddings)
+
+
+class Identity(SameShape):
+    """What comes in, as it is: holds a place, or gives something a name.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.Identity()(Tensor([[1.0]]))
+    Tensor([[1.]])
+    """
+
+    autocast = False
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class ActivityRegularization(SameShape):
+    """What comes in, as it is, with a price on it: l1 Σ|x| + l2 Σx², by sample, is added to the loss.
+
+    >>> from tinygrad_edu import nn
+    >>> layer = nn.ActivityRegularization(l1=0.1)
+    >>> y = layer(Tensor([[1.0, -2.0]])); round(layer.losses[0].item(), 4)
+    0.3
+    """
+
+    fields = ("l1", "l2")
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **options: Any) -> None:
+        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **options)
+        self.l1, self.l2 = float(l1), float(l2)
+
+    def call(self, x: Any) -> Any:
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        return {k: v for k, v in super().get_config().items() if k != "activity_regularizer"}
+
+
+class Lambda(Layer):
+    """A function as a layer.
+
+    Parameters
+    ----------
+    function
+        Takes a tensor, or a list of them, and returns one; computes with them so that gradients pass. Where
+        it has a parameter ``training`` it is told whether the model trains. Or the name of one of ours.
+    output_shape
+        The shape of one sample of the result, or a function from the input's shape to the result's; by
+        default it is found out by trial.
+    arguments
+        Further arguments of the function, by name.
+
+    Floats are converted to the layer's dtype, other inputs stay as they are. It can be saved if the function
+    is one of ours (``te.exp``, ``nn.activations.relu``): code isn't read from files. Raises ArgumentError for
+    another name.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.Lambda(lambda x: x**2)(Tensor([[1.0, 3.0]]))
+    Tensor([[1., 9.]])
+    """
+
+    autocast = False
+
+    def __init__(
+        self,
+        function: Any,
+        output_shape: Any = None,
+        mask: None = None,
+        arguments: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        if mask is not None:
+            raise ArgumentError("Lambda: layers take no masks from one another here; leave mask out")
+        if isinstance(function, str) and function in FUNCTIONS:
+            function = FUNCTIONS[function]
+        if not callable(function):
+            raise ArgumentError(
+                f"Lambda: expected a function, or the name of one of ours, got {function!r}. A function of "
+                "your own can't be read from a file: write a layer, class Mine(nn.Layer) with call(self, x)"
             )
-        return (input_shape[0], *(size // known if n == -1 else n for n in self.target_shape))
+        self.function, self.arguments = function, dict(arguments or {})
+        self.given_output_shape = output_shape
+        try:
+            self._told = "training" in inspect.signature(function).parameters
+        except (TypeError, ValueError):  # NumPy's have no signature
+            self._told = False
 
-    def call(self, x: Any) -> Tensor:
-        return ops.reshape(x, cast("tuple[int, ...]", self.compute_output_shape(x.shape)))
+    def _cast(self, x: Any) -> Any:
+        x = super()._cast(x)
+        return x.astype(self.dtype) if x.dtype.kind == "f" and x.dtype != self.dtype else x
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.given_output_shape is None:
+            return super().compute_output_shape(input_shape)
+        if callable(self.given_output_shape):
+            return self.given_output_shape(input_shape)
+        return (shapes_in(input_shape)[0][0], *self.given_output_shape)
 
-class Activation(Layer):
-    """An activation function as a layer of its own.
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        told = {"training": training} if self._told else {}
+        return self.function(inputs, **self.arguments, **told)
 
-    >>> from tinygrad_edu import nn
-    >>> nn.Activation("tanh")(Tensor([[0.0]]))
-    Tensor([[0.]])
-    """
+    def get_config(self) -> dict[str, Any]:
+        shape = self.given_output_shape
+        ours = [name for name, function in FUNCTIONS.items() if function is self.function]
+        return {
+            **super().get_config(),
+            "function": ours[0] if ours else f"a function of your own, {self.function!r}",
+            "output_shape": list(shape) if isinstance(shape, tuple | list) else shape,
+            "arguments": encode(self.arguments),
+        }
 
-    fields = ("activation",)
-
-    def __init__(self, activation: Any, **options: Any) -> None:
-        super().__init__(**options)
-        self.activation = activations.get(activation)
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def call(self, x: Any) -> Tensor:
-        return self.activation(x)
-
-
-class ReLU(Layer):
-    """The positive part: max(0, x).
-
-    >>> from tinygrad_edu import nn
-    >>> nn.ReLU()(Tensor([[-1.0, 2.0]]))
-    Tensor([[0., 2.]])
-    """
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def call(self, x: Any) -> Tensor:
-        return ops.relu(x)
-
-
-class Softmax(Layer):
-    """Probabilities along an axis, by default the last.
-
-    >>> from tinygrad_edu import nn
-    >>> nn.Softmax()(Tensor([[1.0, 1.0]]))
-    Tensor([[0.5, 0.5]])
-    """
-
-    fields = ("axis",)
-
-    def __init__(self, axis: int = -1, **options: Any) -> None:
-        super().__init__(**options)
-        self.axis = axis
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def call(self, x: Any) -> Tensor:
-        return ops.softmax(x, axis=self.axis)
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Lambda":
+        return cls(**config | {"arguments": decode(config.get("arguments", {"dict": {}}))})

@@ -1,20 +1,23 @@
 """Normalisation: values of mean 0 and variance 1, over the batch or over each sample's own features."""
 
-from typing import Any
-
-import numpy as np
+from typing import Any, cast
 
 from ... import ops
 from ...context import context
-from ...errors import ArgumentError
-from ...ops.reduction import normalize_axes, normalize_axis
+from ...errors import ArgumentError, ShapeError
+from ...ops.reduction import normalize_axes
+from ...ops.statistics import vector_norm
 from ...tensor import Tensor
-from .base import Layer, Shape
+from ..module import not_negative, positive
+from .base import Layer, SameShape, Shape
 
-__all__ = ["BatchNormalization", "LayerNormalization"]
+__all__ = [
+    "BatchNorm", "BatchNormalization", "GroupNormalization", "LayerNormalization", "RMSNormalization",
+    "UnitNormalization",
+]  # fmt: skip
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(SameShape):
     """gamma (x - μ) / √(σ² + ε) + beta, with each channel's mean and variance over the batch and all places.
 
     While training these are the batch's own, and running averages of them are kept: moving ← momentum ·
@@ -62,18 +65,12 @@ class BatchNormalization(Layer):
         super().__init__(**options)
         if not 0 <= momentum <= 1:
             raise ArgumentError(f"BatchNormalization: momentum must be between 0 and 1, got {momentum!r}")
-        self.axis, self.momentum, self.epsilon = int(axis), float(momentum), _epsilon(self, epsilon)
+        self.axis, self.momentum = int(axis), float(momentum)
+        self.epsilon = not_negative(epsilon, "BatchNormalization: epsilon")
         self.center, self.scale = center, scale
 
     def build(self, input_shape: Shape) -> None:
-        axis = normalize_axis(self.axis, len(input_shape), self.name)
-        if axis == 0:
-            raise ArgumentError(
-                f"{self.name}: axis {self.axis} must be that of the channels, and here it is that of the "
-                f"batch: the input has {len(input_shape)} axes. Name the channels' axis, or "
-                "give a single sample an axis for the batch: x[None]"
-            )
-        channels = (input_shape[axis],)
+        channels = lengths(self, input_shape, self.axis)
         self.gamma = self.add_weight("gamma", channels, **self.rule("gamma")) if self.scale else None
         self.beta = self.add_weight("beta", channels, **self.rule("beta")) if self.center else None
         self.moving_mean = self.add_weight(
@@ -82,9 +79,6 @@ class BatchNormalization(Layer):
         self.moving_variance = self.add_weight(
             "moving_variance", channels, trainable=False, **self.rule("moving_variance")
         )
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
 
     def call(self, x: Any) -> Tensor:
         rule: Any = {"axis": self.axis, "epsilon": self.epsilon}
@@ -98,7 +92,7 @@ class BatchNormalization(Layer):
         return y  # type: ignore[no-any-return]
 
 
-class LayerNormalization(Layer):
+class LayerNormalization(SameShape):
     """gamma (x - μ) / √(σ² + ε) + beta, with each sample's mean and variance over its own features.
 
     No sample depends on another, and training and inference are alike.
@@ -131,26 +125,138 @@ class LayerNormalization(Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self.axis = [int(a) for a in axis] if isinstance(axis, tuple | list) else int(axis)
-        self.epsilon = _epsilon(self, epsilon)
+        self.axis, self.epsilon = _axes(axis), not_negative(epsilon, "LayerNormalization: epsilon")
         self.center, self.scale = center, scale
 
     def build(self, input_shape: Shape) -> None:
-        axes = sorted(normalize_axes(self.axis, len(input_shape), self.name))
-        if 0 in axes:
-            raise ArgumentError(f"{self.name}: axis {self.axis} has the batch's in it; name the features'")
-        shape = tuple(input_shape[a] for a in axes)
+        shape = lengths(self, input_shape, self.axis)
         self.gamma = self.add_weight("gamma", shape, **self.rule("gamma")) if self.scale else None
         self.beta = self.add_weight("beta", shape, **self.rule("beta")) if self.center else None
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
 
     def call(self, x: Any) -> Tensor:
         return ops.layer_norm(x, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon)
 
 
-def _epsilon(layer: Layer, value: Any) -> float:
-    if not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
-        raise ArgumentError(f"{type(layer).__name__}: epsilon must be a number of at least 0, got {value!r}")
-    return float(value)
+class GroupNormalization(SameShape):
+    """gamma (x - μ) / √(σ² + ε) + beta, with each sample's mean and variance over groups of channels.
+
+    No sample depends on another, so it works with batches of any size.
+
+    Parameters
+    ----------
+    groups
+        How many; the channels of one group and all their places share a mean and a variance. -1 makes each
+        channel a group: instance normalisation.
+    axis
+        The axis of the channels, counted with the batch axis.
+    epsilon, center, scale, options
+        As for BatchNormalization.
+
+    Input and output of any one shape; gamma and beta (C,). Raises ArgumentError if the groups don't divide
+    the channels. From: Wu & He, *Group normalization*, 2018.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.GroupNormalization(2, epsilon=0)(Tensor([[1.0, 3.0, 10.0, 30.0]])).data
+    array([[-1.,  1., -1.,  1.]], dtype=float32)
+    """
+
+    fields = ("groups", "axis", "epsilon", "center", "scale")
+    kinds = {"beta": "zeros", "gamma": "ones"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        groups: int = 32,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.groups = groups if groups == -1 else positive(groups, "GroupNormalization: groups")
+        self.axis, self.epsilon = int(axis), not_negative(epsilon, "GroupNormalization: epsilon")
+        self.center, self.scale = center, scale
+
+    def build(self, input_shape: Shape) -> None:
+        (channels,) = lengths(self, input_shape, self.axis)
+        if self.groups > channels or channels % self.groups:
+            raise ArgumentError(f"{self.name}: groups={self.groups} don't divide the {channels} channels")
+        self.gamma = self.add_weight("gamma", (channels,), **self.rule("gamma")) if self.scale else None
+        self.beta = self.add_weight("beta", (channels,), **self.rule("beta")) if self.center else None
+
+    def call(self, x: Any) -> Tensor:
+        groups = x.shape[self.axis] if self.groups == -1 else self.groups
+        return ops.group_norm(x, self.gamma, self.beta, groups=groups, axis=self.axis, epsilon=self.epsilon)
+
+
+class RMSNormalization(SameShape):
+    """scale · x / √(mean(x²) + ε), with each sample's mean over its own features: no mean is taken away.
+
+    ``axis`` is the axis, or the axes, of the features, counted with the batch axis; the weight scale has
+    their lengths. From: Zhang & Sennrich, *Root mean square layer normalization*, 2019.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.RMSNormalization(epsilon=0)(Tensor([[3.0, -3.0]])).data
+    array([[ 1., -1.]], dtype=float32)
+    """
+
+    fields = ("axis", "epsilon")
+
+    def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **options: Any) -> None:
+        super().__init__(**options)
+        self.axis, self.epsilon = _axes(axis), not_negative(epsilon, "RMSNormalization: epsilon")
+
+    def build(self, input_shape: Shape) -> None:
+        self.scale = self.add_weight("scale", lengths(self, input_shape, self.axis), "ones")
+
+    def call(self, x: Any) -> Tensor:
+        axes = sorted(normalize_axes(self.axis, x.ndim, self.name))
+        power = ops.mean(ops.square(x), axis=tuple(axes), keepdims=True)
+        scale = ops.reshape(self.scale, tuple(n if a in axes else 1 for a, n in enumerate(x.shape)))
+        return x * ops.rsqrt(power + self.epsilon) * scale  # type: ignore[no-any-return]
+
+
+class UnitNormalization(SameShape):
+    """x / ‖x‖: vectors along an axis, or several together, of length 1; zeros stay zeros.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.UnitNormalization()(Tensor([[3.0, 4.0]]))
+    Tensor([[0.6, 0.8]])
+    """
+
+    fields = ("axis",)
+
+    def __init__(self, axis: Any = -1, **options: Any) -> None:
+        super().__init__(**options)
+        self.axis = _axes(axis)
+
+    def call(self, x: Any) -> Tensor:
+        return unit(x, self.axis, 1e-12)
+
+
+def unit(x: Any, axis: Any, epsilon: float) -> Tensor:
+    """Return vectors along an axis divided by their length, or by epsilon if that is larger."""
+    axes = tuple(axis) if isinstance(axis, list) else axis
+    return ops.divide(x, ops.maximum(vector_norm(x, axis=axes, keepdims=True), epsilon))
+
+
+def lengths(layer: Layer, input_shape: Shape, axis: Any) -> tuple[int, ...]:
+    """Return the lengths of the features' axes, in order; they must be fixed, and not the batch's."""
+    axes = sorted(normalize_axes(axis, len(input_shape), layer.name))
+    if 0 in axes:
+        raise ArgumentError(
+            f"{layer.name}: axis {axis} is that of the batch, and must be that of the channels or features: "
+            f"the input has {len(input_shape)} axes. Name another, or give a single sample an axis for the "
+            "batch: x[None]"
+        )
+    found = tuple([input_shape[a] for a in axes])
+    if None in found:
+        raise ShapeError(f"{layer.name}: axis {axis} needs a fixed length, got {input_shape}")
+    return cast("tuple[int, ...]", found)
+
+
+def _axes(axis: Any) -> Any:
+    return [int(a) for a in axis] if isinstance(axis, tuple | list) else int(axis)
+
+
+BatchNorm = BatchNormalization

@@ -4,15 +4,17 @@ from typing import Any
 
 from ... import ops
 from ...errors import unknown_name
+from .. import activations
 from ..encoding import decode, encode
 from .base import Layer
 
 __all__ = ["Operation"]
 
-FUNCTIONS = frozenset(
-    name for name, value in vars(ops).items()
+# By name: the engine's, and where Keras' activation of a name takes more arguments, that.
+FUNCTIONS = {
+    name: value for name, value in vars(ops).items()
     if callable(value) and not isinstance(value, type) and not name.startswith("_")
-)  # fmt: skip
+} | activations.KNOWN  # fmt: skip
 
 
 class Operation(Layer):
@@ -60,7 +62,7 @@ class Operation(Layer):
         if self.args is not None:
             rest = iter(tensors)
             tensors = tuple([next(rest) if a is None else a for a in self.args])
-        return getattr(ops, self.operation)(*tensors, **self.arguments)
+        return FUNCTIONS[self.operation](*tensors, **self.arguments)
 
     def get_config(self) -> dict[str, Any]:
         return {

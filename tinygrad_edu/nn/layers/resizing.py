@@ -1,4 +1,4 @@
-"""Images in another size: UpSampling2D makes them larger, ZeroPadding2D puts a border around them."""
+"""Images and sequences in another size: repeated pixels, borders of zeros, sides cut off."""
 
 from typing import Any
 
@@ -6,10 +6,13 @@ from ... import ops
 from ...errors import ArgumentError, ShapeError, unknown_name
 from ...ops.windows import pair
 from ...tensor import Tensor
+from ..module import positive
 from .base import Layer, Shape
 from .windows import expect_channels_last, expect_rank
 
-__all__ = ["Cropping2D", "UpSampling2D", "ZeroPadding2D"]
+__all__ = [
+    "Cropping1D", "Cropping2D", "UpSampling1D", "UpSampling2D", "ZeroPadding1D", "ZeroPadding2D",
+]  # fmt: skip
 
 
 class UpSampling2D(Layer):
@@ -50,13 +53,43 @@ class UpSampling2D(Layer):
         return ops.upsample2d(x, self.size, interpolation=self.interpolation)
 
 
+class UpSampling1D(Layer):
+    """Sequences ``size`` times as long: each place repeated.
+
+    Input (batch, L, C), output (batch, L · size, C).
+
+    >>> from tinygrad_edu import nn
+    >>> nn.UpSampling1D(2)(Tensor([[[1.0], [2.0]]])).ravel()
+    Tensor([1., 1., 2., 2.])
+    """
+
+    fields = ("size",)
+    rank = 1
+
+    def __init__(self, size: int = 2, **options: Any) -> None:
+        super().__init__(**options)
+        self.size = positive(size, "UpSampling1D: size")
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        expect_rank(self, input_shape)
+        batch, length, channels = input_shape
+        return batch, None if length is None else length * self.size, channels
+
+    def call(self, x: Any) -> Tensor:
+        return ops.repeat(x, self.size, axis=1)
+
+
 class _Bordered(Layer):
-    """What ZeroPadding2D and Cropping2D share: ((top, bottom), (left, right)) in all of Keras' ways."""
+    """What padding and cropping share: the two numbers of each axis, in all of Keras' ways."""
 
     rank = 2
 
-    def read_border(self, value: Any, name: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    def read_border(self, value: Any, name: str) -> tuple[tuple[int, int], ...]:
+        """Return ((top, bottom), (left, right)) of images, ((left, right),) of sequences."""
         what = f"{type(self).__name__}: {name}"
+        if self.rank == 1:
+            is_nested = isinstance(value, list | tuple) and len(value) == 1
+            return (pair(value[0] if is_nested else value, what, 0),)
         if isinstance(value, int):
             value = (value, value)
         if not isinstance(value, list | tuple) or len(value) != 2:
@@ -82,7 +115,7 @@ class ZeroPadding2D(_Bordered):
 
     def __init__(self, padding: Any = 1, data_format: str | None = None, **options: Any) -> None:
         super().__init__(**options)
-        expect_channels_last(data_format, "ZeroPadding2D")
+        expect_channels_last(data_format, type(self).__name__)
         self.padding = self.read_border(padding, "padding")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -93,6 +126,17 @@ class ZeroPadding2D(_Bordered):
 
     def call(self, x: Any) -> Tensor:
         return ops.pad(x, ((0, 0), *self.padding, (0, 0)))
+
+
+class ZeroPadding1D(ZeroPadding2D):
+    """Zeros before and after sequences; ``padding`` is one number, or (before, after).
+
+    >>> from tinygrad_edu import nn
+    >>> nn.ZeroPadding1D((2, 1))(Tensor([[[5.0]]])).ravel()
+    Tensor([0., 0., 5., 0.])
+    """
+
+    rank = 1
 
 
 class Cropping2D(_Bordered):
@@ -109,7 +153,7 @@ class Cropping2D(_Bordered):
 
     def __init__(self, cropping: Any = 0, data_format: str | None = None, **options: Any) -> None:
         super().__init__(**options)
-        expect_channels_last(data_format, "Cropping2D")
+        expect_channels_last(data_format, type(self).__name__)
         self.cropping = self.read_border(cropping, "cropping")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -117,9 +161,25 @@ class Cropping2D(_Bordered):
         batch, *sizes, channels = input_shape
         left = [None if n is None else n - sum(c) for n, c in zip(sizes, self.cropping, strict=True)]
         if any(n is not None and n < 1 for n in left):
-            raise ShapeError(f"{self.name}: cropping {self.cropping} leaves nothing of images {tuple(sizes)}")
+            raise ShapeError(
+                f"{self.name}: cropping {self.cropping} leaves nothing of samples {input_shape[1:]}"
+            )
         return (batch, *left, channels)
 
     def call(self, x: Any) -> Tensor:
-        (top, bottom), (left, right) = self.cropping
-        return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right, :]  # type: ignore[no-any-return]
+        sides = zip(self.cropping, x.shape[1:], strict=False)
+        return x[:, *(slice(before, n - after) for (before, after), n in sides)]  # type: ignore[no-any-return]
+
+
+class Cropping1D(Cropping2D):
+    """Sequences without so many places at their ends; ``cropping`` is one number, or (first, last).
+
+    >>> from tinygrad_edu import nn
+    >>> nn.Cropping1D((1, 0))(Tensor([[[5.0], [6.0]]])).ravel()
+    Tensor([6.])
+    """
+
+    rank = 1
+
+    def __init__(self, cropping: Any = (1, 1), **options: Any) -> None:
+        super().__init__(cropping, **options)
