@@ -11,11 +11,11 @@ import numpy as np
 
 from .. import kernels, ops
 from ..errors import ArgumentError, ShapeError
-from ..function import Function
+from ..function import Function, shape_of
 from ..tensor import Tensor
 from .activations import ReLU
 from .registry import register
-from .windows import Padding, Pair, output_size, pair, resolve_padding, shape_of
+from .windows import Padding, Pair, output_size, pair, resolve_padding
 
 __all__ = ["conv2d"]
 
