@@ -1,24 +1,22 @@
 """Trainer: compile, fit, evaluate, predict.
 
-``fit`` is the loop that one writes by hand (see ``train_step``), with batches, validation and callbacks
-around it. Nothing else happens in there.
+``train_step`` is what one writes by hand for a batch; :mod:`tinygrad_edu.nn.loop` goes through the batches.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from copy import deepcopy
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..context import no_grad
-from ..errors import ArgumentError, DataError
+from ..errors import ArgumentError
 from ..random import default_generator, using
 from ..tensor import Tensor
 from . import optimizers
-from .callbacks import DIVERGED, Callback, History
+from .callbacks import Callback, History
 from .compiled import Objective
+from .loop import learn, measure, numbers, tell
 from .metrics import Mean, Metric
 from .module import Module, positive
 from .preparation import Data, unpack, validation_of
@@ -227,80 +225,9 @@ class Trainer(Module):
             data, validation_split, validation_data, validation_batch_size, validation_steps
         )
         self._bind_again()
-        self.history = History()
-        watchers = [*_listed(callbacks), self.history, *_console(verbose)]
-        params = {
-            "epochs": epochs,
-            "steps": data.steps,
-            "samples": data.samples,
-            "batch_size": data.batch_size,
-            "metrics": list(dict.fromkeys(["loss", *(m.name for m in self.metrics)])),
-        }
-        for watcher in watchers:
-            watcher.set_model(self)
-            watcher.set_params(params)
-        self.stop_training = False
-        begun: list[Callback] = []
-        logs: dict[str, float] = {}
+        watchers = [*_listed(callbacks), *_console(verbose)]
         with self._own_randomness():
-            try:
-                for watcher in watchers:
-                    begun.append(watcher)
-                    watcher.on_train_begin(logs)
-                for epoch in range(initial_epoch, epochs):
-                    _call(watchers, "on_epoch_begin", epoch, {})
-                    logs = self._epoch(data, watchers)
-                    was_finite = np.isfinite(self.history.history.get("loss", [0.0])[-1])
-                    if was_finite and not np.isfinite(logs.get("loss", 0.0)) and not self.stop_training:
-                        warnings.warn(f"the loss became {logs['loss']}: {DIVERGED}", stacklevel=2)
-                    if validation is not None and _due(validation_freq, epoch):
-                        logs |= {
-                            f"val_{name}": value
-                            for name, value in self._measure(validation, watchers).items()
-                        }
-                    _call(watchers, "on_epoch_end", epoch, logs)
-                    if self.stop_training:
-                        break
-            finally:
-                with (
-                    ExitStack() as ends
-                ):  # each is told, even if another's end raises; the stack runs backward
-                    for watcher in reversed(begun):
-                        ends.callback(watcher.on_train_end, logs)
-        return self.history
-
-    def _epoch(self, data: Data, watchers: Sequence[Callback]) -> dict[str, float]:
-        """Learn from every batch once; return the means of the loss and the metrics on the way."""
-        logs: dict[str, float] = {}
-        for metric in self.metrics:
-            metric.reset_state()
-        with self.mode(training=True):
-            for i, batch in enumerate(data):
-                _call(watchers, "on_train_batch_begin", i, logs)
-                logs = _numbers(self.train_step(batch))
-                _call(watchers, "on_train_batch_end", i, logs)
-                if self.stop_training:
-                    break
-        return logs
-
-    def _measure(self, data: Data, watchers: Sequence[Callback] = ()) -> dict[str, float]:
-        """Measure on every batch, without learning; metrics that are in the middle of an epoch stay there."""
-        logs: dict[str, float] = {}
-        before = [(metric, deepcopy(vars(metric))) for metric in self.metrics]
-        try:
-            for metric in self.metrics:
-                metric.reset_state()
-            _call(watchers, "on_test_begin", logs)
-            with self.mode(training=False), no_grad():
-                for i, batch in enumerate(data):
-                    _call(watchers, "on_test_batch_begin", i, logs)
-                    logs = _numbers(self.test_step(batch))
-                    _call(watchers, "on_test_batch_end", i, logs)
-            _call(watchers, "on_test_end", logs)
-        finally:
-            for metric, state in before:
-                vars(metric).update(state)
-        return logs
+            return learn(self, data, validation, range(initial_epoch, epochs), watchers, validation_freq)
 
     # -- afterwards ------------------------------------------------------------------------------------
 
@@ -331,7 +258,7 @@ class Trainer(Module):
         watchers = _listed(callbacks)
         for watcher in watchers:
             watcher.set_model(self)
-        logs = self._measure(data, watchers)
+        logs = measure(self, data, watchers)
         if verbose:
             print("  ".join(f"{name} {value:.4f}" for name, value in logs.items()))
         if return_dict:
@@ -352,13 +279,13 @@ class Trainer(Module):
         for watcher in watchers:
             watcher.set_model(self)
         results: list[Any] = []
-        _call(watchers, "on_predict_begin", {})
+        tell(watchers, "on_predict_begin", {})
         with self.mode(training=False), no_grad():
             for i, batch in enumerate(data):
-                _call(watchers, "on_predict_batch_begin", i, {})
+                tell(watchers, "on_predict_batch_begin", i, {})
                 results.append(mapped(_array, self.predict_step(batch)))
-                _call(watchers, "on_predict_batch_end", i, {})
-        _call(watchers, "on_predict_end", {})
+                tell(watchers, "on_predict_batch_end", i, {})
+        tell(watchers, "on_predict_end", {})
         columns = iter([np.concatenate(parts) for parts in zip(*map(flatten, results), strict=True)])
         return mapped(lambda _: next(columns), results[0])
 
@@ -370,7 +297,7 @@ class Trainer(Module):
         """Learn from one batch and return the loss and the metrics so far, as ``evaluate`` does."""
         self._check_compiled("train_on_batch")
         with self.mode(training=True), self._own_randomness():
-            logs = _numbers(self.train_step((x, y, sample_weight)))
+            logs = numbers(self.train_step((x, y, sample_weight)))
         return logs if return_dict else list(logs.values())
 
     def test_on_batch(
@@ -379,7 +306,7 @@ class Trainer(Module):
         """Measure on one batch and return the loss and the metrics so far, as ``evaluate`` does."""
         self._check_compiled("test_on_batch")
         with self.mode(training=False), no_grad():
-            logs = _numbers(self.test_step((x, y, sample_weight)))
+            logs = numbers(self.test_step((x, y, sample_weight)))
         return logs if return_dict else list(logs.values())
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -418,39 +345,10 @@ def _array(x: Any) -> Any:
     return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
 
 
-def _numbers(logs: Any) -> dict[str, float]:
-    if not isinstance(logs, dict):
-        raise DataError(
-            "train_step and test_step return what to report as a dict, {'loss': ...}, got "
-            f"{type(logs).__name__}"
-        )
-    return {name: float(value.item() if isinstance(value, Tensor) else value) for name, value in logs.items()}
-
-
-def _due(frequency: Any, epoch: int) -> bool:
-    return (
-        (epoch + 1) in frequency
-        if isinstance(frequency, list | tuple | set)
-        else (epoch + 1) % frequency == 0
-    )
-
-
 def _listed(callbacks: Any) -> list[Callback]:
     if callbacks is None:
         return []
     return [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
-
-
-def _call(watchers: Sequence[Callback], hook: str, *arguments: Any) -> None:
-    """Tell every watcher; a Ctrl-C in between waits, so that all of them have seen the same epochs."""
-    interrupted = None
-    for watcher in watchers:
-        try:
-            getattr(watcher, hook)(*arguments)
-        except KeyboardInterrupt as error:
-            interrupted = error
-    if interrupted is not None:
-        raise interrupted
 
 
 def _console(verbose: Any) -> list[Callback]:
