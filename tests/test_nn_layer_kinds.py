@@ -411,3 +411,19 @@ def test_prelu_learns_its_slopes():
     model.fit(x, np.maximum(x, 0) - np.minimum(x, 0), epochs=20, verbose=0)
     assert layer.alpha.data.item() == 0  # it would be -1, and mustn't be
     assert math.isclose(layer(np.array([[-2.0]])).item(), 0)
+
+
+def test_orthogonal_regulariser_by_its_definition():
+    x = rng(3, 5).astype("f8")
+    rows = x / np.linalg.norm(x, axis=1, keepdims=True)
+    pairs = [abs(rows[i] @ rows[j]) for i in range(3) for j in range(i)]
+    price = nn.regularizers.OrthogonalRegularizer(0.5)
+    assert price(Tensor(x)).item() == pytest.approx(0.5 * np.mean(pairs))
+    assert nn.regularizers.get(price.describe()).get_config() == {"factor": 0.5, "mode": "rows"}
+    assert nn.regularizers.OrthogonalRegularizer(0.5, "columns")(Tensor(x.T)).item() == pytest.approx(
+        price(Tensor(x)).item()
+    )
+    assert gradcheck(price, x)
+    assert price(Tensor(np.zeros((1, 4)))).item() == 0
+    with pytest.raises(ShapeError, match="expected a matrix"):
+        price(Tensor(np.zeros(4)))

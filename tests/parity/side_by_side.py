@@ -10,6 +10,7 @@ and must agree on the outputs, the losses they add, the gradients by inputs and 
 training moves, the shapes and the number of parameters.
 """
 
+import warnings
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -55,7 +56,9 @@ def both_run(keras: Any, source: str) -> tuple[SimpleNamespace, SimpleNamespace]
     """Run statements with Keras and with ours; return the two sets of names that they made."""
     TALLY.sources.add(source)
     theirs, ours = names(keras), names(nn)
-    exec(source, theirs)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Do not pass an `input_shape`")  # which the course does
+        exec(source, theirs)
     exec(source, ours)
     return SimpleNamespace(**theirs), SimpleNamespace(**ours)
 

@@ -94,6 +94,10 @@ class MinMaxNorm(Constraint):
         return _scaled(w, wanted / (EPSILON + norms))
 
 
+# Keras has these names for them too.
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+
+
 def get(identifier: Any) -> Constraint | None:
     """Return the constraint for a name ("non_neg"), a description, or itself; None is none.
 

@@ -242,6 +242,14 @@ class LecunNormal(_Scaled):
     arguments = (1.0, "fan_in", "truncated_normal")
 
 
+# Keras has these names for them too.
+zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+glorot_normal, glorot_uniform, he_normal, he_uniform = GlorotNormal, GlorotUniform, HeNormal, HeUniform
+lecun_normal, lecun_uniform, variance_scaling = LecunNormal, LecunUniform, VarianceScaling
+IdentityInitializer, OrthogonalInitializer = Identity, Orthogonal
+
+
 def get(identifier: Any) -> Initializer:
     """Return the initialiser for a name ("he_normal"), a saved description, or itself.
 

@@ -2,11 +2,17 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from .. import ops
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError, unknown_name
+from ..ops.statistics import vector_norm
 from .named import Named
 
-__all__ = ["L1", "L1L2", "L2", "Regularizer", "get"]
+__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "get"]
+
+
+EPSILON = 1e-7  # Keras': keeps a row of zeros from dividing by 0
 
 
 class Regularizer(Named):
@@ -72,7 +78,33 @@ class L2(Regularizer):
         return self.l2 * ops.sum(x * x)
 
 
-l1, l2, l1_l2 = L1, L2, L1L2  # Keras has these names for them too
+class OrthogonalRegularizer(Regularizer):
+    """factor · the mean |cos| of the angles between the rows of a matrix, or its columns: 0 at right angles.
+
+    Raises ShapeError for what isn't a matrix.
+
+    >>> from tinygrad_edu import Tensor
+    >>> OrthogonalRegularizer(1.0)(Tensor([[1.0, 0.0], [3.0, 4.0]]))
+    Tensor(0.6)
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor, self.mode = _price(factor, "factor"), mode
+        if mode not in ("rows", "columns"):
+            raise unknown_name("mode", mode, ["rows", "columns"])
+
+    def __call__(self, x: Any) -> Any:
+        if x.ndim != 2:
+            raise ShapeError(f"OrthogonalRegularizer: expected a matrix, got shape {x.shape}")
+        rows = x if self.mode == "rows" else ops.matrix_transpose(x)
+        rows = rows / ops.maximum(vector_norm(rows, axis=1, keepdims=True), EPSILON)
+        n = len(rows)
+        cosines = ops.abs(ops.matmul(rows, ops.matrix_transpose(rows))) * (1 - np.eye(n, dtype=x.dtype))
+        return self.factor * ops.sum(cosines) / max(n * (n - 1), 1)
+
+
+# Keras has these names for them too.
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 
 def get(identifier: Any) -> Regularizer | None:
