@@ -18,7 +18,8 @@ import pytest
 
 from tinygrad_edu import data
 from tinygrad_edu.data import images
-from tinygrad_edu.data.files import RemoteFile, cache_folder, find_set
+from tinygrad_edu.data.fetching import RemoteFile
+from tinygrad_edu.data.places import cache_folder, find_set
 from tinygrad_edu.errors import DataError, FileError
 from tinygrad_edu.files import writing
 

@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinygrad_edu.data.files import GZIP, Readable, read_bounded
+from tinygrad_edu.data.reading import GZIP, Readable, how_it_begins, read_bounded
 from tinygrad_edu.errors import DTypeError, FileError, ShapeError
 from tinygrad_edu.files import writing
 
@@ -43,15 +43,6 @@ _MAX_DIMENSIONS = 64  # NumPy's own limit
 # reach (MNIST's images: 5). Packed zeros, which is what a bomb is made of, reach 1000.
 _UNPACK_FREELY = 1 << 30
 _MAX_RATIO = 20
-
-# What turns up under the name of a data file, by how it begins.
-_FOREIGN = {
-    b"<": "a web page, perhaps saved in place of the download",
-    b"PK": "a zip archive",
-    GZIP: "a gzip file inside a gzip file",
-    b"\x93NUMPY": "a NumPy .npy file",
-    b"version https://git-lfs": "a Git LFS pointer, not the file itself",
-}
 
 
 def read_idx(path: str | PathLike[str], mmap: bool = False) -> NDArray[Any]:
@@ -135,13 +126,9 @@ def _read_header(stream: Readable, path: Path) -> tuple[np.dtype[Any], tuple[int
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or magic[3] > _MAX_DIMENSIONS:
         magic += stream.read(20)
-        looks = next(
-            (f", which looks like {what}" for head, what in _FOREIGN.items() if magic.startswith(head)), ""
-        )
-        begins = f"begins with {magic[:8].hex(' ')}" if magic else "is empty"
         raise FileError(
-            f"{path} is no idx file: it {begins}{looks}. An idx file begins with 00 00, a type (08, 09, 0b "
-            "to 0e) and its number of dimensions."
+            f"{path} is no idx file: it {how_it_begins(magic)}. An idx file begins with 00 00, a type "
+            "(08, 09, 0b to 0e) and its number of dimensions."
         )
     dtype, dimensions = _DTYPES[magic[2]], magic[3]
     sizes = stream.read(4 * dimensions)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_edu.data.dataset import Dataset
-from tinygrad_edu.data.files import RemoteFile, cache_folder, fetch, find_set, user_folder
+from tinygrad_edu.data.fetching import RemoteFile, fetch
 from tinygrad_edu.data.idx import read_idx
+from tinygrad_edu.data.places import cache_folder, find_set, user_folder
 from tinygrad_edu.data.prepare import train_test_split
 from tinygrad_edu.errors import FileError
 

@@ -1,9 +1,8 @@
-"""Where data files lie on this machine, and how one is fetched, checked and put there whole."""
+"""How a file is fetched, checked and put into the cache whole."""
 
 import gzip
 import hashlib
 import io
-import os
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,21 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tinygrad_edu.data.reading import GZIP, read_bounded
 from tinygrad_edu.errors import FileError
 from tinygrad_edu.files import writing
 
-__all__ = [
-    "GZIP",
-    "Readable",
-    "RemoteFile",
-    "cache_folder",
-    "fetch",
-    "find_set",
-    "read_bounded",
-    "user_folder",
-]
-
-GZIP = b"\x1f\x8b"  # the first two bytes of every gzip file
+__all__ = ["RemoteFile", "fetch"]
 
 
 @dataclass(frozen=True)
@@ -38,91 +27,6 @@ class RemoteFile:
     name: str
     size: int
     md5: str
-
-
-class Readable(Protocol):
-    """A stream of bytes: a file, or what gzip makes of one."""
-
-    def read(self, size: int, /) -> bytes: ...
-
-
-def user_folder() -> Path | None:
-    """Return the folder that ``TINYGRAD_EDU_DATA`` names, or None where it is unset.
-
-    Raises
-    ------
-    FileError
-        The variable names something that isn't a folder.
-    """
-    value = os.environ.get("TINYGRAD_EDU_DATA")
-    if not value:
-        return None
-    folder = Path(value).expanduser()
-    if not folder.is_dir():
-        raise FileError(
-            f"TINYGRAD_EDU_DATA is {value!r}, which is not a folder; correct the path or unset it."
-        )
-    return folder
-
-
-def cache_folder() -> Path:
-    """Return where fetched data is kept: ``$TINYGRAD_EDU_CACHE/data``, or the same in the user's cache.
-
-    >>> cache_folder().name
-    'data'
-    """
-    value = os.environ.get("TINYGRAD_EDU_CACHE")
-    if value:
-        return Path(value).expanduser() / "data"
-    from platformdirs import user_cache_path
-
-    return user_cache_path("tinygrad_edu") / "data"
-
-
-def find_set(folder: Path, name: str, files: Sequence[str]) -> list[Path] | None:
-    """Find the files of a set in ``folder/name`` or in ``folder`` itself, unpacked or as ``.gz``.
-
-    A folder that holds none of them gives None.
-
-    Raises
-    ------
-    FileError
-        Some of the files are there and others are missing: half a set is a mistake to report, not to mend
-        with another's files.
-    """
-    for place in (folder / name, folder):
-        found = [_first_file(place, file) for file in files]
-        if all(found):
-            return [path for path in found if path]
-        if any(found):
-            missing = ", ".join(file for file, path in zip(files, found, strict=True) if path is None)
-            raise FileError(
-                f"{name}: {place} holds a part of the set, but not {missing} (nor the same with .gz); "
-                "add what is missing or move the rest elsewhere."
-            )
-    return None
-
-
-def _first_file(folder: Path, name: str) -> Path | None:
-    # Some unpackers write the name that is stored inside the .gz: "train-images.idx3-ubyte".
-    candidates = (
-        folder / f"{form}{end}" for form in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")
-    )
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def read_bounded(stream: Readable, limit: int) -> bytearray:
-    """Read to the end, but at most ``limit + 1`` bytes: the one byte more betrays a longer stream.
-
-    Memory grows with what really arrives, so neither a false size nor a packed bomb can claim it.
-
-    >>> len(read_bounded(io.BytesIO(bytes(1000)), limit=10))
-    11
-    """
-    content = bytearray()
-    while chunk := stream.read(min(1 << 18, limit + 1 - len(content))):
-        content += chunk
-    return content
 
 
 def fetch(file: RemoteFile, mirrors: Sequence[str], folder: Path) -> Path:
