@@ -10,7 +10,7 @@ GZIP = b"\x1f\x8b"  # the first two bytes of every gzip file
 _FOREIGN = {
     b"<": "a web page, perhaps saved in place of the download",
     b"PK": "a zip archive",
-    GZIP: "a gzip file",
+    GZIP: "a gzip file, perhaps inside another one",
     b"\x93NUMPY": "a NumPy .npy file",
     b"version https://git-lfs": "a Git LFS pointer, not the file itself",
 }
