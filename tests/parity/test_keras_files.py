@@ -64,12 +64,24 @@ class Network(keras.Model):
 model = Network()
 """
 
+KINDS = """
+i, words = layers.Input((6, 3)), layers.Input((4,), dtype="int32")
+x = layers.Normalization()(i)
+x = layers.PReLU(shared_axes=[1])(layers.Conv1D(4, 3, padding="same")(x))
+x = layers.GroupNormalization(2)(layers.SpatialDropout1D(0.2)(x))
+x = layers.LayerNormalization()(layers.RMSNormalization()(x))
+y = layers.GlobalMaxPooling1D()(layers.Embedding(5, 4)(words))
+x = layers.Concatenate()([layers.Flatten()(x), y])
+model = keras.Model([i, words], layers.Dense(2)(layers.GaussianNoise(0.1)(x)))
+"""
+
 MODELS = {
     "cnn": (CNN, [(4, 6, 6, 1)]),
     "towers": (TOWERS, [(4, 3), (4, 3)]),
     "subclass": (SUBCLASS, [(4, 3)]),
     "nested": (NESTED, [(4, 4)]),
     "convolutions": (CONVOLUTIONS, [(2, 8, 8, 2)]),
+    "kinds": (KINDS, [(4, 6, 3), (4, 4)]),
     "dicts": (DICTS, [(4, 3), (4, 3)]),
     "lists": (LISTS, [(4, 3)]),
 }
@@ -81,6 +93,8 @@ def test_a_file_that_keras_writes_predicts_the_same(keras, tmp_path, name, endin
     source, shapes = MODELS[name]
     theirs, ours, x = made(keras, source), made(nn, source), inputs(shapes)
     x = dict(zip("ab", x, strict=True)) if name == "dicts" else x
+    if name == "kinds":
+        x[1] = (np.abs(x[1]) * 2).astype("i4")
     theirs(x)
     ours.predict(x)
     randomize(theirs)

@@ -116,8 +116,9 @@ class _Contents:
                 yield f"missing: {place.name} {shape} (the file has no {path})"
             elif found.shape != shape:
                 yield f"{place.name}: expected {shape}, got {found.shape} ({path})"
-            elif found.dtype.kind != "f":
-                yield f"{place.name}: expected floats, got {found.dtype} ({path})"
+            elif (found.dtype.kind == "f") != (wanted := place.weight.dtype.kind == "f"):
+                kind = "floats" if wanted else "whole numbers"
+                yield f"{place.name}: expected {kind}, got {found.dtype} ({path})"
         for path, found in self.arrays.items():  # the states of generators are whole numbers
             if path not in mine and found.dtype.kind == "f" and not path.startswith(ignored):
                 layer = self.layers.get(path.rpartition("/vars/")[0])
