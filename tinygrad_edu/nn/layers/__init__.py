@@ -11,9 +11,6 @@ from .convolution import (
     Convolution1DTranspose,
     Convolution2D,
     Convolution2DTranspose,
-    DepthwiseConv2D,
-    SeparableConv2D,
-    SeparableConvolution2D,
 )
 from .core import ActivityRegularization, Dense, Embedding, Identity, Lambda
 from .input import Input, InputLayer
@@ -67,6 +64,7 @@ from .preprocessing import Normalization, Rescaling
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
 from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from .sampling import Sampling
+from .separable import DepthwiseConv2D, SeparableConv2D, SeparableConvolution2D
 
 __all__ = [
     "ELU",

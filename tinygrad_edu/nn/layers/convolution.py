@@ -12,13 +12,12 @@ from .windows import Windowed, expect_channels_last, expect_rank
 
 __all__ = [
     "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Convolution1D", "Convolution1DTranspose",
-    "Convolution2D", "Convolution2DTranspose", "DepthwiseConv2D", "SeparableConv2D",
-    "SeparableConvolution2D",
+    "Convolution2D", "Convolution2DTranspose",
 ]  # fmt: skip
 
 
-class _Convolution(Windowed):
-    """Conv1D and Conv2D: the arguments, the weights, the shapes."""
+class Convolution(Windowed):
+    """What all convolutions share: the arguments, the weights, the shapes."""
 
     fields: ClassVar[tuple[str, ...]] = (
         "filters", "kernel_size", "strides", "padding", "dilation_rate", "groups", "activation", "use_bias",
@@ -68,7 +67,7 @@ class _Convolution(Windowed):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.after(input_shape, self.filters)
 
-    def _convolved(self, function: Any, x: Any, weights: tuple[Any, ...], **rule: Any) -> Tensor:
+    def convolved(self, function: Any, x: Any, weights: tuple[Any, ...], **rule: Any) -> Tensor:
         """Convolve, add the bias and activate: ReLU in one pass with the rest."""
         bias = self.bias if self.use_bias else None
         if self.activation is activations.relu:
@@ -76,7 +75,7 @@ class _Convolution(Windowed):
         return self.activation(function(x, *weights, bias, **rule))
 
 
-class Conv2D(_Convolution):
+class Conv2D(Convolution):
     """activation(conv(x, kernel) + bias): filters that slide over an image.
 
     Parameters
@@ -102,13 +101,13 @@ class Conv2D(_Convolution):
     """
 
     def call(self, x: Any) -> Tensor:
-        return self._convolved(
+        return self.convolved(
             ops.conv2d, x, (self.kernel,), strides=self.strides, padding=self.padding,
             dilation=self.dilation_rate, groups=self.groups,
         )  # fmt: skip
 
 
-class Conv1D(_Convolution):
+class Conv1D(Convolution):
     """activation(conv(x, kernel) + bias): filters that slide along a sequence.
 
     The arguments are Conv2D's, one number each. Padding "causal" lets an output see only what came before.
@@ -126,13 +125,13 @@ class Conv1D(_Convolution):
         padding: Any = self.padding
         if padding == "causal":
             padding = ((self.kernel_size[0] - 1) * self.dilation_rate[0], 0)
-        return self._convolved(
+        return self.convolved(
             ops.conv1d, x, (self.kernel,), strides=self.strides[0], padding=padding,
             dilation=self.dilation_rate[0], groups=self.groups,
         )  # fmt: skip
 
 
-class _Transposed(_Convolution):
+class _Transposed(Convolution):
     """Conv1DTranspose and Conv2DTranspose."""
 
     fields = (
@@ -203,7 +202,7 @@ class Conv2DTranspose(_Transposed):
     """
 
     def call(self, x: Any) -> Tensor:
-        return self._convolved(
+        return self.convolved(
             ops.conv2d_transpose, x, (self.kernel,), strides=self.strides, padding=self.padding,
             output_padding=self.output_padding, dilation=self.dilation_rate,
         )  # fmt: skip
@@ -222,145 +221,13 @@ class Conv1DTranspose(_Transposed):
     rank = 1
 
     def call(self, x: Any) -> Tensor:
-        return self._convolved(
+        return self.convolved(
             ops.conv1d_transpose, x, (self.kernel,), strides=self.strides[0], padding=self.padding,
             output_padding=None if self.output_padding is None else self.output_padding[0],
             dilation=self.dilation_rate[0],
         )  # fmt: skip
 
 
-class DepthwiseConv2D(_Convolution):
-    """activation(depthwise(x, kernel) + bias): each channel has filters of its own, and none is mixed in.
-
-    Parameters
-    ----------
-    kernel_size, strides, padding, dilation_rate
-        As for Conv2D.
-    depth_multiplier
-        The number of filters of each channel.
-    activation, use_bias, options
-        As for Dense; the kinds of weights are "depthwise" and "bias".
-
-    Input (batch, H, W, C), output (batch, H', W', C · depth_multiplier), the filters of the first channel
-    first; kernel (kh, kw, C, depth_multiplier), bias (C · depth_multiplier,). Raises ShapeError as Conv2D.
-
-    >>> from tinygrad_edu import nn
-    >>> layer = nn.DepthwiseConv2D(3, padding="same", input_shape=(28, 28, 16))
-    >>> layer.build_once((None, 28, 28, 16)); layer.output_shape, layer.count_params()
-    ((None, 28, 28, 16), 160)
-    """
-
-    fields = (
-        "kernel_size", "strides", "padding", "depth_multiplier", "dilation_rate", "activation", "use_bias",
-    )  # fmt: skip
-    kinds = {"depthwise": "glorot_uniform", "bias": "zeros"}  # noqa: RUF012
-
-    def __init__(
-        self,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            1, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias, **options
-        )
-        self.depth_multiplier = positive(depth_multiplier, "DepthwiseConv2D: depth_multiplier")
-
-    def build(self, input_shape: Shape) -> None:
-        expect_rank(self, input_shape)
-        channels = input_shape[-1]
-        assert channels is not None
-        shape = (*self.kernel_size, channels, self.depth_multiplier)
-        self.kernel = self.add_weight("kernel", shape, **self.rule("depthwise"))
-        if self.use_bias:
-            size = (channels * self.depth_multiplier,)
-            self.bias = self.add_weight("bias", size, **self.rule("bias"))
-
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        channels = input_shape[-1]
-        return self.after(input_shape, None if channels is None else channels * self.depth_multiplier)
-
-    def call(self, x: Any) -> Tensor:
-        return self._convolved(
-            ops.depthwise_conv2d, x, (self.kernel,), strides=self.strides, padding=self.padding,
-            dilation=self.dilation_rate,
-        )  # fmt: skip
-
-
-class SeparableConv2D(_Convolution):
-    """A depthwise convolution, and then one of 1 by 1 that mixes its channels: Conv2D in two cheaper steps.
-
-    Parameters
-    ----------
-    filters
-        The number of output channels.
-    kernel_size, strides, padding, dilation_rate
-        As for Conv2D.
-    depth_multiplier
-        The number of filters of each channel in the first step.
-    activation, use_bias, options
-        As for Dense; the kinds of weights are "depthwise", "pointwise" and "bias".
-
-    Input (batch, H, W, C), output (batch, H', W', filters); depthwise_kernel (kh, kw, C, depth_multiplier),
-    pointwise_kernel (1, 1, C · depth_multiplier, filters), bias (filters,). Raises ShapeError as Conv2D.
-    From: Chollet, *Xception*, 2017.
-
-    >>> from tinygrad_edu import nn
-    >>> layer = nn.SeparableConv2D(64, 3, padding="same", input_shape=(64, 64, 32))
-    >>> layer.build_once((None, 64, 64, 32)); layer.output_shape, layer.count_params()
-    ((None, 64, 64, 64), 2400)
-    """
-
-    fields = (
-        "filters", "kernel_size", "strides", "padding", "dilation_rate", "depth_multiplier", "activation",
-        "use_bias",
-    )  # fmt: skip
-    kinds = {"depthwise": "glorot_uniform", "pointwise": "glorot_uniform", "bias": "zeros"}  # noqa: RUF012
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: Any,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-        depth_multiplier: int = 1,
-        activation: Any = None,
-        use_bias: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias,
-            **options,
-        )  # fmt: skip
-        self.depth_multiplier = positive(depth_multiplier, "SeparableConv2D: depth_multiplier")
-
-    def build(self, input_shape: Shape) -> None:
-        expect_rank(self, input_shape)
-        channels = input_shape[-1]
-        assert channels is not None
-        depthwise = (*self.kernel_size, channels, self.depth_multiplier)
-        pointwise = (1, 1, channels * self.depth_multiplier, self.filters)
-        self.depthwise_kernel = self.add_weight("depthwise_kernel", depthwise, **self.rule("depthwise"))
-        self.pointwise_kernel = self.add_weight("pointwise_kernel", pointwise, **self.rule("pointwise"))
-        if self.use_bias:
-            self.bias = self.add_weight("bias", (self.filters,), **self.rule("bias"))
-
-    def call(self, x: Any) -> Tensor:
-        return self._convolved(
-            ops.separable_conv2d, x, (self.depthwise_kernel, self.pointwise_kernel), strides=self.strides,
-            padding=self.padding, dilation=self.dilation_rate,
-        )  # fmt: skip
-
-
 # Keras has both names.
 Convolution1D, Convolution2D = Conv1D, Conv2D
 Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
-SeparableConvolution2D = SeparableConv2D
