@@ -12,7 +12,15 @@ from tinygrad_edu import ops
 from tinygrad_edu.errors import ArgumentError, DataError
 from tinygrad_edu.random import default_generator
 
-__all__ = ["as_count", "common_length", "one_hot", "train_test_split"]
+__all__ = [
+    "as_count",
+    "common_length",
+    "generator_of",
+    "one_hot",
+    "random_state",
+    "train_test_split",
+    "train_validation_test_split",
+]
 
 
 def common_length(caller: str, arrays: Mapping[str, NDArray[Any]]) -> int:
@@ -57,6 +65,28 @@ def as_count(caller: str, name: str, value: SupportsIndex, least: int) -> int:
     return count
 
 
+def generator_of(caller: str, seed: SupportsIndex | None) -> np.random.Generator:
+    """Return a generator that begins at ``seed``, or the package's default one for None.
+
+    >>> generator_of("crop", 3).integers(100) == generator_of("crop", 3).integers(100)
+    np.True_
+    """
+    if seed is None:
+        return default_generator()
+    return np.random.default_rng(as_count(caller, "seed", seed, least=0))
+
+
+def random_state(caller: str, seed: SupportsIndex | None) -> int:
+    """Return what scikit-learn calls ``random_state``: below 2^32, where our seeds may be of any size.
+
+    >>> random_state("k_fold", 3)
+    3
+    """
+    if seed is not None and as_count(caller, "seed", seed, least=0) < 1 << 32:
+        return index(seed)
+    return int(generator_of(caller, seed).integers(1 << 32))
+
+
 def train_test_split(
     *arrays: ArrayLike,
     test_size: float = 0.2,
@@ -94,53 +124,115 @@ def train_test_split(
     >>> x_train.shape, y_test.tolist().count(0), y_test.tolist().count(1)
     ((6,), 2, 2)
     """
+    caller = "train_test_split"
+    parts, labels = _to_split(caller, arrays, stratify)
+    rows = len(parts[0])
+    tested = _share(caller, "test_size", test_size, rows)
+    train, test = _split(caller, rows, tested, labels, generator_of(caller, seed))
+    return [part[chosen] for part in parts for chosen in (train, test)]
+
+
+def train_validation_test_split(
+    *arrays: ArrayLike,
+    validation_size: float = 0.2,
+    test_size: float = 0.2,
+    seed: int | None = None,
+    stratify: ArrayLike | None = None,
+) -> list[NDArray[Any]]:
+    """Split the rows of one or more arrays into three parts at random, the same rows in each array.
+
+    The training part teaches the weights, the validation part chooses among models and epochs, the test part
+    is looked at once, at the end: a score that helped to choose is too good to report.
+
+    Parameters
+    ----------
+    *arrays : arrays of equal length
+    validation_size, test_size : float or int
+        Shares of all rows in (0, 1), rounded up to whole rows, or numbers of rows.
+    seed, stratify : as in `train_test_split`, whose test part this one's is
+
+    Returns
+    -------
+    list of arrays
+        ``[a_train, a_validation, a_test, b_train, b_validation, b_test, …]``
+
+    Raises
+    ------
+    ArgumentError, DataError
+        As in `train_test_split`.
+
+    Examples
+    --------
+    >>> [part.shape for part in train_validation_test_split(np.zeros((50, 3)), test_size=5, seed=0)]
+    [(35, 3), (10, 3), (5, 3)]
+    """
+    caller = "train_validation_test_split"
+    parts, labels = _to_split(caller, arrays, stratify)
+    rows = len(parts[0])
+    held = _share(caller, "validation_size", validation_size, rows)
+    tested = _share(caller, "test_size", test_size, rows)
+    if held + tested >= rows:
+        raise DataError(
+            f"{caller}: {held} rows for validation and {tested} for testing leave none of {rows} to train on."
+        )
+    rng = generator_of(caller, seed)
+    rest, test = _split(caller, rows, tested, labels, rng)
+    train, validation = _split(caller, len(rest), held, None if labels is None else labels[rest], rng)
+    return [part[chosen] for part in parts for chosen in (rest[train], rest[validation], test)]
+
+
+def _to_split(
+    caller: str, arrays: tuple[ArrayLike, ...], stratify: ArrayLike | None
+) -> tuple[list[NDArray[Any]], NDArray[Any] | None]:
+    """Return arrays and labels, checked to be of one length."""
     if not arrays:
-        raise ArgumentError("train_test_split: give at least one array to split.")
-    named = {f"array {number}": np.asarray(array) for number, array in enumerate(arrays, start=1)}
+        raise ArgumentError(f"{caller}: give at least one array to split.")
+    parts = [np.asarray(array) for array in arrays]
     labels = None if stratify is None else np.asarray(stratify)
-    rows = common_length("train_test_split", named if labels is None else named | {"stratify": labels})
-    tested = _test_rows(rows, test_size)
-    rng = (
-        default_generator()
-        if seed is None
-        else np.random.default_rng(as_count("train_test_split", "seed", seed, 0))
-    )
-    order = rng.permutation(rows)
-    if labels is not None:
-        order = order[np.argsort(~_stratified(labels[order], tested), kind="stable")]
-    test, train = order[:tested], order[tested:]
-    return [part for array in named.values() for part in (array[train], array[test])]
+    named = {f"array {number}": array for number, array in enumerate(parts, start=1)}
+    common_length(caller, named if labels is None else named | {"stratify": labels})
+    return parts, labels
 
 
-def _test_rows(rows: int, test_size: float) -> int:
-    if isinstance(test_size, float | np.floating) and 0 < test_size < 1:
-        tested = math.ceil(rows * float(test_size) - 1e-9)  # 100 * 0.07 is 7, not 7.000000000000001
+def _share(caller: str, name: str, size: float, rows: int) -> int:
+    """Return how many rows a share, or a number of them, is."""
+    if isinstance(size, float | np.floating) and 0 < size < 1:
+        count = math.ceil(rows * float(size) - 1e-9)  # 100 * 0.07 is 7, not 7.000000000000001
     else:
         try:
-            tested = as_count("train_test_split", "test_size", test_size, least=1)  # type: ignore[arg-type]
+            count = as_count(caller, name, size, least=1)  # type: ignore[arg-type]
         except ArgumentError:
             raise ArgumentError(
-                f"train_test_split: test_size is a share between 0 and 1 or a number of rows; "
-                f"got {test_size!r}."
+                f"{caller}: {name} is a share between 0 and 1 or a number of rows; got {size!r}."
             ) from None
-    if not 0 < tested < rows:
-        raise DataError(f"train_test_split: {rows} rows with test_size={test_size} would leave a part empty.")
-    return tested
+    if not 0 < count < rows:
+        raise DataError(f"{caller}: {rows} rows with {name}={size} would leave a part empty.")
+    return count
 
 
-def _stratified(labels: NDArray[Any], tested: int) -> NDArray[np.bool]:
+def _split(
+    caller: str, rows: int, tested: int, labels: NDArray[Any] | None, rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Draw which rows to train and which to test on."""
+    order = rng.permutation(rows)
+    if labels is not None:
+        order = order[np.argsort(~_stratified(caller, labels[order], tested), kind="stable")]
+    return order[tested:], order[:tested]
+
+
+def _stratified(caller: str, labels: NDArray[Any], tested: int) -> NDArray[np.bool]:
     """Mark ``tested`` rows, from the first on, so that each class has its share of them.
 
     Whole rows go by the method of the largest remainder.
     """
     if labels.ndim != 1:
-        raise DataError(f"train_test_split: stratify needs one label a row; its shape is {labels.shape}.")
+        raise DataError(f"{caller}: stratify needs one label a row; its shape is {labels.shape}.")
     classes, index_of, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.min() < 2 or min(tested, len(labels) - tested) < len(classes):
         rarest = f"the rarest, {classes[counts.argmin()]}, has {counts.min()}"
         raise DataError(
-            f"train_test_split: {len(labels)} rows of {len(classes)} classes ({rarest}) can't be stratified "
-            f"with {tested} in the test part: a class would be missing from a part. Change test_size, join "
+            f"{caller}: {len(labels)} rows of {len(classes)} classes ({rarest}) can't be stratified "
+            f"with {tested} in the test part: a class would be missing from a part. Change the sizes, join "
             "rare classes or leave stratify out."
         )
     share = counts * tested / len(labels)
