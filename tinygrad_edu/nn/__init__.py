@@ -24,10 +24,14 @@ from . import (
     utils,
 )
 from .layers import *
+from .losses import Loss
+from .metrics import Metric
 from .models import Model, Sequential, load_model
 from .module import Module, Parameter
 
 __all__ = [
+    "Loss",
+    "Metric",
     "Model",
     "Module",
     "Parameter",
