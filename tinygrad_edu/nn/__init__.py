@@ -28,6 +28,7 @@ from .losses import Loss
 from .metrics import Metric
 from .models import Model, Sequential, load_model
 from .module import Module, Parameter
+from .onnx import export_onnx
 
 __all__ = [
     "Loss",
@@ -40,6 +41,7 @@ __all__ = [
     "blocks",
     "callbacks",
     "constraints",
+    "export_onnx",
     "functional",
     "initializers",
     "layers",
