@@ -120,7 +120,7 @@ def _stack(rows: list[Any], number: int) -> Any:
                     f"has {_parts(length)}; each must be alike, such as (x, y)."
                 )
         return tuple(_stack(list(part), number) for part in zip(*rows, strict=True))
-    arrays = []
+    arrays: list[NDArray[Any]] = []
     for at, row in enumerate(rows):
         try:
             array = np.asarray(row)
