@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 
 from tinygrad_edu import data
-from tinygrad_edu.data import images
+from tinygrad_edu.data import mnist_files
 from tinygrad_edu.data.fetching import RemoteFile
 from tinygrad_edu.data.places import cache_folder, find_set
 from tinygrad_edu.errors import DataError, FileError
 from tinygrad_edu.files import writing
 
 REAL = os.environ.get("TINYGRAD_EDU_DATA")
-NAMES = [file.name for file in images._MNIST_FILES]
+NAMES = [file.name for file in mnist_files._MNIST.files]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,12 @@ def isolated(monkeypatch, tmp_path):
     monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path / "cache"))
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
-    monkeypatch.setattr(images, "_MNIST_MIRRORS", ())
+    change(monkeypatch, mirrors=())
+
+
+def change(monkeypatch, **changes):
+    """Have mnist() look for other files, or in other places."""
+    monkeypatch.setattr(mnist_files, "_MNIST", replace(mnist_files._MNIST, **changes))
 
 
 def small_set(folder, train=5, test=3, **changes):
@@ -191,9 +196,9 @@ def test_a_damaged_file_is_never_replaced_by_another_set(monkeypatch, tmp_path, 
 def test_another_set_under_the_same_names_is_refused(monkeypatch, tmp_path):
     arrays = small_set(tmp_path)
     md5 = hashlib.md5(bytes([0, 0, 8, 1, 0, 0, 0, len(arrays[1])]) + arrays[1].tobytes()).hexdigest()
-    monkeypatch.setitem(images._LOOKALIKES, md5, "Some-MNIST")
+    monkeypatch.setitem(mnist_files._OWNERS, md5, "some_mnist")
     monkeypatch.setenv("TINYGRAD_EDU_DATA", str(tmp_path))
-    with pytest.raises(FileError, match="Some-MNIST"):
+    with pytest.raises(FileError, match="some_mnist"):
         data.mnist()
 
 
@@ -209,7 +214,7 @@ def mirror(monkeypatch, tmp_path):
     small_set(tmp_path / "origin")
     tiny = {name: gzip.decompress((tmp_path / "origin" / f"{name}.gz").read_bytes()) for name in NAMES}
     files = tuple(RemoteFile(n, len(body), hashlib.md5(body).hexdigest()) for n, body in tiny.items())
-    monkeypatch.setattr(images, "_MNIST_FILES", files)
+    change(monkeypatch, files=files)
     servers = []
 
     def serve(*mirrors):
@@ -217,7 +222,7 @@ def mirror(monkeypatch, tmp_path):
         for answers in mirrors:
             servers.append(server := Server(answers))
             bases.append(server.base)
-        monkeypatch.setattr(images, "_MNIST_MIRRORS", tuple(bases))
+        change(monkeypatch, mirrors=tuple(bases))
         return servers[-len(mirrors) :]
 
     yield serve, tiny
@@ -354,7 +359,7 @@ def test_a_hostile_mirror_can_not_fill_the_memory(mirror, body):
 
 
 def test_no_mirror_at_hand_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(images, "_MNIST_MIRRORS", ("http://127.0.0.1:9/",))  # nothing listens there
+    change(monkeypatch, mirrors=("http://127.0.0.1:9/",))  # nothing listens there
     with pytest.raises(FileError, match=r"127\.0\.0\.1:9/.*(?s:.*)TINYGRAD_EDU_DATA"):
         data.mnist()
     assert cached() == []
@@ -442,7 +447,7 @@ def test_the_real_set_has_its_known_statistics(monkeypatch):
 def test_the_real_files_pass_the_checks_of_a_download(monkeypatch):
     paths = find_set(Path(REAL), "mnist", NAMES)
     server = Server({f"/{n}.gz": p.read_bytes() for n, p in zip(NAMES, paths, strict=True)})
-    monkeypatch.setattr(images, "_MNIST_MIRRORS", (server.base,))
+    change(monkeypatch, mirrors=(server.base,))
     try:
         assert data.mnist().y_train[:5].tolist() == [5, 0, 4, 1, 9]
     finally:
@@ -456,5 +461,5 @@ def test_fashion_is_not_taken_for_digits(monkeypatch):
     if not find_set(fashion, "fashion-mnist", NAMES):
         pytest.skip("TINYGRAD_EDU_DATA holds no fashion-mnist")
     monkeypatch.setenv("TINYGRAD_EDU_DATA", str(fashion))
-    with pytest.raises(FileError, match="Fashion-MNIST"):
+    with pytest.raises(FileError, match="fashion_mnist"):
         data.mnist()

@@ -95,6 +95,30 @@ def test_class_weights_are_sample_weights():
         weights_after(3, class_weight={0: 1.0, 1: 2.0})
 
 
+def test_class_weights_multiply_weights_of_samples_and_reach_into_them():
+    from tinygrad_edu.nn.preparation import weights_of
+
+    price, w = {0: 1.0, 1: 2.0, 2: 0.5}, np.array([1.0, 3.0])
+    for y in ([2, 1], [[2.0], [1.0]], [[0, 0, 1], [0, 1, 0]], [[0.1, 0.2, 0.7], [0.0, 1.0, 0.0]]):
+        np.testing.assert_array_equal(weights_of(np.array(y), None, price), [0.5, 2])
+        np.testing.assert_array_equal(weights_of(np.array(y), w, price), [0.5, 6])
+        np.testing.assert_array_equal(weights_of({"only": np.array(y)}, w[:, None], price), [[0.5], [6]])
+    pixels = np.array([[[0], [1]], [[2], [1]]])
+    np.testing.assert_array_equal(weights_of(pixels, None, price), [[1, 2], [0.5, 2]])
+    np.testing.assert_array_equal(weights_of(np.eye(3)[pixels[..., 0]], w, price), [[1, 2], [1.5, 6]])
+    for y, given, text in (
+        ([np.ones(2), np.zeros(2)], price, "one output"),
+        (np.array([[0, 1], [1, 1]]), price, r"write y\[..., np.newaxis\]"),
+        (np.array([0, 1]), [1.0, 2.0], r"dict\(enumerate\(weights\)\)"),
+    ):
+        with pytest.raises(ArgumentError, match=text):
+            weights_of(y, None, given)
+    with pytest.raises(DataError, match="needs the targets y"):
+        weights_of(None, None, price)
+    with pytest.raises(DataError, match="class_weight has nan"):
+        weights_of(np.array([0, 1]), None, {0: 1.0, 1: float("nan")})
+
+
 def test_fit_takes_batches_from_anything_iterable():
     x, y = blobs()
     te.seed(4)

@@ -1,4 +1,7 @@
-"""Losses, optimizers and metrics against plain NumPy."""
+"""Losses and optimizers against plain NumPy."""
+
+import inspect
+import json
 
 import numpy as np
 import pytest
@@ -8,7 +11,9 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_edu as te
 from tinygrad_edu import nn
-from tinygrad_edu.errors import ArgumentError, DataError, GradientError, ShapeError
+from tinygrad_edu.errors import ArgumentError, DataError, DTypeError, GradientError, ShapeError
+from tinygrad_edu.nn.named import snake_case
+from tinygrad_edu.testing import gradcheck
 
 logits = hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 5)), elements=st.floats(-20, 20))
 
@@ -108,6 +113,270 @@ def test_losses_name_what_does_not_fit(loss, y, p, kind, text):
         nn.losses.get(loss)(y, p)
 
 
+# The definition of each loss, for rows t and p, in plain NumPy.
+DEFINED = {
+    "mean_squared_error": lambda t, p: np.mean((p - t) ** 2, -1),
+    "mean_absolute_error": lambda t, p: np.mean(np.abs(p - t), -1),
+    "mean_absolute_percentage_error": lambda t, p: (
+        100 * np.mean(np.abs(p - t) / np.maximum(abs(t), 1e-7), -1)
+    ),
+    "mean_squared_logarithmic_error": lambda t, p: np.mean((np.log1p(p) - np.log1p(t)) ** 2, -1),
+    "huber": lambda t, p: np.mean(np.where(abs(p - t) < 1, (p - t) ** 2 / 2, abs(p - t) - 0.5), -1),
+    "log_cosh": lambda t, p: np.mean(np.log(np.cosh(p - t)), -1),
+    "poisson": lambda t, p: np.mean(p - t * np.log(p), -1),
+    "cosine_similarity": lambda t, p: (
+        -np.sum(t * p, -1) / (np.linalg.norm(t, axis=-1) * np.linalg.norm(p, axis=-1))
+    ),
+    "kl_divergence": lambda t, p: np.sum(t * np.log(t / p), -1),
+    "binary_crossentropy": lambda t, p: -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p), -1),
+    "categorical_crossentropy": lambda t, p: -np.sum(t * np.log(p / p.sum(-1, keepdims=True)), -1),
+    "binary_focal_crossentropy": lambda t, p: (
+        -np.mean((t * (1 - p) + (1 - t) * p) ** 2 * (t * np.log(p) + (1 - t) * np.log(1 - p)), -1)
+    ),
+    "categorical_focal_crossentropy": lambda t, p: (
+        -0.25 * np.sum((1 - (q := p / p.sum(-1, keepdims=True))) ** 2 * t * np.log(q), -1)
+    ),
+    "dice": lambda t, p: 1 - 2 * np.sum(t * p) / (np.sum(t) + np.sum(p)),
+    "tversky": lambda t, p: 1 - np.sum(t * p) / np.sum(t * p + 0.5 * t * (1 - p) + 0.5 * (1 - t) * p),
+}
+shares = hnp.arrays(np.float64, (3, 4), elements=st.floats(0.05, 0.95))
+
+
+@pytest.mark.parametrize("name", DEFINED)
+@given(t=shares, p=shares)
+def test_losses_agree_with_their_definition_and_learn_by_its_slope(name, t, p):
+    expected = DEFINED[name](t, p)
+    np.testing.assert_allclose(getattr(nn.losses, name)(t, p).numpy(), expected, rtol=1e-5, atol=1e-9)
+    loss = nn.losses.get(name)
+    np.testing.assert_allclose(loss(t, p).item(), np.mean(expected), rtol=1e-5, atol=1e-9)
+    apart = np.where(abs(p - t) < 1e-3, t + 0.02, p)  # from where the absolute error has its corner
+    assert gradcheck(lambda p: loss(t, p), apart)
+
+
+@pytest.mark.parametrize("name", DEFINED)
+def test_functions_let_gradients_into_both(name):
+    rng = np.random.default_rng(0)
+    t, p = rng.uniform(0.1, 0.9, (2, 3, 4))
+    function = getattr(nn.losses, name)
+    assert gradcheck(lambda t, p: function(t, p), [t, p])
+    with pytest.raises(ArgumentError, match="arguments swapped"):
+        nn.losses.get(name)(te.Tensor(t, requires_grad=True), p)
+
+
+@given(t=shares, p=shares, w=hnp.arrays(np.float64, 3, elements=st.floats(0, 3)))
+def test_reductions(t, p, w):
+    each = DEFINED["mean_squared_error"](t, p)
+    for reduction, plain, weighted in (
+        ("sum_over_batch_size", each.mean(), (each * w).mean()),
+        ("mean", each.mean(), (each * w).mean()),
+        ("mean_with_sample_weight", each.mean(), (each * w).sum() / w.sum() if w.any() else 0.0),
+        ("sum", each.sum(), (each * w).sum()),
+        ("none", each, each * w),
+        (None, each, each * w),
+    ):
+        loss = nn.losses.MeanSquaredError(reduction)
+        np.testing.assert_allclose(loss(t, p).numpy(), plain, rtol=1e-9, atol=1e-15)
+        np.testing.assert_allclose(loss(t, p, w).numpy(), weighted, rtol=1e-9, atol=1e-15)
+        np.testing.assert_allclose(loss(t, p, w[:, None]).numpy(), weighted, rtol=1e-9, atol=1e-15)
+
+
+def test_weights_belong_to_samples_or_to_their_parts():
+    t, p = np.random.default_rng(0).random((2, 3, 4, 5))
+    loss = nn.losses.MeanSquaredError("none")
+    each = ((p - t) ** 2).mean(-1)
+    for shape in ((3,), (3, 1), (3, 4), (3, 4, 1)):
+        w = np.random.default_rng(1).random(shape)
+        expected = each * w.reshape(w.shape[:2] if w.ndim > 1 else (3, 1))
+        np.testing.assert_allclose(loss(t, p, w).numpy(), expected)
+    for shape in ((4,), (1,), (3, 3), (3, 4, 5), (1, 4)):
+        with pytest.raises(ShapeError, match="sample_weight is"):
+            loss(t, p, np.ones(shape))
+    with pytest.raises(ShapeError, match="the one loss of the whole batch"):
+        nn.losses.Dice()(t, p, np.ones(3))
+
+
+@pytest.mark.parametrize("from_logits", [False, True])
+def test_an_ignored_class_is_as_if_it_were_not_there(from_logits):
+    rng = np.random.default_rng(0)
+    labels, x = np.array([0, -1, 2, -1, 1]), rng.standard_normal((5, 3))
+    y = x if from_logits else softmax(x)
+    loss = nn.losses.SparseCategoricalCrossentropy(from_logits, ignore_class=-1)
+    w = rng.random(5)
+    for weights, rest in ((None, None), (w, w[labels >= 0])):
+        kept = nn.losses.SparseCategoricalCrossentropy(from_logits)(labels[labels >= 0], y[labels >= 0], rest)
+        np.testing.assert_allclose(loss(labels, y, weights).item(), kept.item())
+    y[labels < 0] = np.nan if from_logits else 0.0
+    p = te.Tensor(y, requires_grad=True)
+    value = loss(labels[:, None], p)
+    value.backward()
+    assert np.isfinite(value.item())
+    assert (p.grad.numpy()[labels < 0] == 0).all()
+    assert loss([-1, -1], x[:2] if from_logits else softmax(x)[:2]).item() == 0
+
+
+def test_label_smoothing_mixes_the_targets():
+    x, onehot = np.random.default_rng(0).standard_normal((4, 3)), np.eye(3)[[0, 2, 1, 1]]
+    L = nn.losses
+    np.testing.assert_allclose(
+        L.CategoricalCrossentropy(True, 0.3)(onehot, x).item(),
+        L.CategoricalCrossentropy()(0.7 * onehot + 0.1, softmax(x)).item(),
+    )
+    np.testing.assert_allclose(
+        L.BinaryCrossentropy(True, 0.3)(onehot, x).item(),
+        L.BinaryCrossentropy()(0.7 * onehot + 0.15, 1 / (1 + np.exp(-x))).item(),
+    )
+
+
+def test_axis_says_where_the_classes_are():
+    x, labels = (
+        np.random.default_rng(0).standard_normal((4, 3, 5)),
+        np.random.default_rng(1).integers(0, 3, (4, 5)),
+    )
+    onehot = np.moveaxis(np.eye(3)[labels], -1, 1)
+    expected = nn.losses.sparse_categorical_crossentropy(labels, np.moveaxis(x, 1, -1), True).numpy()
+    for value in (
+        nn.losses.sparse_categorical_crossentropy(labels, x, True, axis=1),
+        nn.losses.sparse_categorical_crossentropy(labels[:, None], x, True, axis=1),
+        nn.losses.categorical_crossentropy(onehot, x, True, axis=1),
+    ):
+        np.testing.assert_allclose(value.numpy(), expected)
+
+
+def test_focal_losses_without_focus_are_cross_entropies_and_hold_for_any_logit():
+    x, onehot = np.random.default_rng(0).standard_normal((4, 3)) * 5, np.eye(3)[[0, 2, 1, 1]]
+    L = nn.losses
+    np.testing.assert_allclose(
+        L.binary_focal_crossentropy(onehot, x, gamma=0.0, from_logits=True).numpy(),
+        L.binary_crossentropy(onehot, x, from_logits=True).numpy(),
+    )
+    np.testing.assert_allclose(
+        L.categorical_focal_crossentropy(onehot, x, 1.0, 0.0, from_logits=True).numpy(),
+        L.categorical_crossentropy(onehot, x, from_logits=True).numpy(),
+    )
+    for gamma in (0.5, 2.0):
+        for loss in (L.BinaryFocalCrossentropy, L.CategoricalFocalCrossentropy):
+            p = te.Tensor([[1000.0, -1000.0], [-1000.0, 1000.0]], requires_grad=True)
+            value = loss(gamma=gamma, from_logits=True)([[1.0, 0.0], [1.0, 0.0]], p)
+            value.backward()
+            assert np.isfinite(value.item())
+            assert np.isfinite(p.grad.numpy()).all()
+
+
+def test_a_vector_of_zeros_has_no_direction():
+    p = te.Tensor([[0.0, 0.0], [1.0, 0.0]], requires_grad=True)
+    loss = nn.losses.cosine_similarity([[1.0, 0.0], [0.0, 0.0]], p)
+    loss.sum().backward()
+    np.testing.assert_array_equal(loss.numpy(), 0)
+    assert np.isfinite(p.grad.numpy()).all()
+
+
+@pytest.mark.parametrize("name", sorted(n for n in DEFINED if n not in ("dice", "tversky")))
+def test_shapes_and_dtypes(name):
+    loss, rng = nn.losses.get(name), np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        t, p = rng.uniform(0.1, 0.9, (2, 6, 8)).astype(dtype)
+        value = loss(t, p)
+        assert (value.shape, value.dtype) == ((), dtype)
+        apart = np.zeros((12, 8), dtype)[::2]
+        apart[...] = p
+        assert loss(t, np.asfortranarray(p)).item() == pytest.approx(value.item(), rel=1e-6)
+        assert loss(t[:, ::2], apart[:, ::2]).item() == pytest.approx(
+            loss(t[:, ::2].copy(), p[:, ::2].copy()).item(), rel=1e-6
+        )
+        assert loss(t[:1], p[:1]).item() == pytest.approx(getattr(nn.losses, name)(t, p).numpy()[0], rel=1e-6)
+    assert type(loss)(dtype="float64")(t.astype("f4"), p.astype("f4")).dtype == np.float64
+    with pytest.raises(DataError, match="the batch is empty"):
+        loss(t[:0], p[:0])
+
+
+def test_targets_come_to_a_loss_of_ones_own_as_floats():
+    seen = []
+
+    def mine(y_true, y_pred):
+        seen.append(y_true.dtype)
+        return (2 * y_true - 1) * y_pred  # of uint8 that would be 255
+
+    value = nn.losses.get(mine)(np.array([0, 1], np.uint8), te.Tensor([[1.0], [3.0]]))
+    assert (seen, value.item()) == ([np.float32], 1.0)
+    with pytest.raises(ShapeError, match="every target was compared with every prediction"):
+        nn.losses.get(lambda t, p: t[:, 0] - p)(np.ones((3, 1)), te.Tensor(np.ones((3, 1))))
+
+
+LOSSES = [cls for cls in nn.losses.Loss.classes.values() if cls.__module__.startswith("tinygrad_edu.")]
+
+
+@pytest.mark.parametrize("cls", LOSSES)
+def test_a_loss_is_described_and_built_again(cls):
+    arguments = {"reduction": "sum", "name": "mine"}
+    for argument, value in (
+        ("from_logits", True), ("label_smoothing", 0.1), ("gamma", 3.0), ("delta", 0.5), ("ignore_class", 2),
+    ):  # fmt: skip
+        if argument in inspect.signature(cls).parameters:
+            arguments[argument] = value
+    loss = cls(**arguments)
+    description = json.loads(json.dumps(loss.describe()))
+    again = nn.losses.get(description)
+    assert type(again) is cls
+    assert vars(again) == vars(loss)
+    assert {name: description["config"][name] for name in arguments} == arguments
+    assert type(nn.losses.get(snake_case(cls.__name__))) is cls
+    function = getattr(nn.losses, snake_case(cls.__name__))
+    assert type(nn.losses.get(function)) is cls
+
+
+def test_a_loss_that_does_not_keep_its_arguments_says_so():
+    class Steep(nn.losses.Loss):
+        def __init__(self, power, **options):
+            super().__init__(**options)
+            self.exponent = power
+
+    with pytest.raises(ArgumentError, match=r"'power' is no attribute; keep it as self\.power"):
+        Steep(3).describe()
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (lambda: nn.losses.Huber(reduction="total"), ArgumentError, "unknown reduction 'total'"),
+        (lambda: nn.losses.get("msee"), ArgumentError, "did you mean 'mse'"),
+        (lambda: nn.losses.get(nn.losses.Huber), ArgumentError, r"is a class; write Huber\(\)"),
+        (lambda: nn.losses.Huber()(["a"], [1.0]), DTypeError, "y_true must be numbers"),
+        (
+            lambda: nn.losses.BinaryCrossentropy(label_smoothing=2.0)([[1.0]], [[0.5]]),
+            ArgumentError,
+            "label_smoothing must lie",
+        ),
+        (lambda: nn.losses.BinaryCrossentropy()([[1.0]], [[3.0]]), DataError, "got 3 .*say from_logits=True"),
+        (lambda: nn.losses.BinaryCrossentropy(True)([[2.0]], [[3.0]]), DataError, "targets must lie between"),
+        (
+            lambda: nn.losses.SparseCategoricalCrossentropy()([0], [[-1.0, 2.0]]),
+            DataError,
+            "got -1 .*say from_logits=True",
+        ),
+        (
+            lambda: nn.losses.CategoricalCrossentropy()([[1.0, 0.0]], [[-1.0, 2.0]]),
+            DataError,
+            "say from_logits=True",
+        ),
+        (
+            lambda: nn.losses.CategoricalCrossentropy(True)([[3.0, 0.0]], [[-1.0, 2.0]]),
+            DataError,
+            "targets must lie between 0 and 1, got 0 to 3",
+        ),
+        (lambda: nn.losses.CategoricalCrossentropy()([[1.0]], [[1.0]]), ShapeError, "always 1; use binary"),
+        (lambda: nn.losses.Loss()([[1.0]], [[1.0]]), DTypeError, "has no `call` method"),
+        (
+            lambda: nn.Sequential([nn.Dense(1)]).compile("sgd", nn.losses.Huber(reduction="none")),
+            ArgumentError,
+            "reduction='none', and fit needs one number",
+        ),
+    ],
+)
+def test_losses_name_mistakes(call, kind, text):
+    with pytest.raises(kind, match=text):
+        call()
+
+
 # -- optimizers ----------------------------------------------------------------------------------------
 
 
@@ -193,36 +462,3 @@ def test_step_without_backward_and_backward_after_step():
     optimizer.step()
     with pytest.raises(GradientError, match=r"w \(1,\) was changed in place"):
         loss.backward()
-
-
-# -- metrics -------------------------------------------------------------------------------------------
-
-
-@given(seed=st.integers(0, 1000), n=st.integers(1, 20), cut=st.integers(1, 19))
-def test_accuracies_do_not_depend_on_the_batches(seed, n, cut):
-    rng = np.random.default_rng(seed)
-    p, y = rng.random((n, 3)), rng.integers(0, 3, n)
-    expected = (p.argmax(1) == y).mean()
-    sparse, onehot = nn.metrics.get("sparse_categorical_accuracy"), nn.metrics.get("categorical_accuracy")
-    either = nn.metrics.get("accuracy")
-    for part in (slice(0, cut), slice(cut, None)):
-        if len(p[part]):
-            sparse.update_state(y[part], p[part])
-            either.update_state(y[part], p[part])
-            onehot.update_state(np.eye(3)[y[part]], p[part])
-    assert sparse.result() == onehot.result() == either.result() == pytest.approx(expected)
-
-
-def test_accuracy_of_yes_or_no_answers_knows_logits():
-    y, z = np.array([1, 0, 1]), np.array([[0.2], [-0.2], [-1.0]])
-    plain = nn.metrics.get("accuracy", nn.losses.BinaryCrossentropy())
-    logit = nn.metrics.get("accuracy", nn.losses.BinaryCrossentropy(from_logits=True))
-    for metric in (plain, logit):
-        metric.update_state(y, z)
-    assert logit.result() == pytest.approx(2 / 3)
-    assert plain.result() == pytest.approx(1 / 3)
-
-
-def test_unknown_metric():
-    with pytest.raises(ArgumentError, match="did you mean 'accuracy'"):
-        nn.metrics.get("acuracy")

@@ -75,6 +75,12 @@ x = layers.Concatenate()([layers.Flatten()(x), y])
 model = keras.Model([i, words], layers.Dense(2)(layers.GaussianNoise(0.1)(x)))
 """
 
+RECURRENT = """
+x = layers.Input((5, 3))
+y = layers.SimpleRNN(3, use_bias=False, return_sequences=True)(layers.LSTM(3, return_sequences=True)(x))
+model = keras.Model(x, [layers.GRU(3)(y), layers.GRU(3, dropout=0.1, seed=1)(x)])
+"""
+
 MODELS = {
     "cnn": (CNN, [(4, 6, 6, 1)]),
     "towers": (TOWERS, [(4, 3), (4, 3)]),
@@ -84,6 +90,7 @@ MODELS = {
     "kinds": (KINDS, [(4, 6, 3), (4, 4)]),
     "dicts": (DICTS, [(4, 3), (4, 3)]),
     "lists": (LISTS, [(4, 3)]),
+    "recurrent": (RECURRENT, [(4, 5, 3)]),
 }
 
 

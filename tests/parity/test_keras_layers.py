@@ -4,6 +4,8 @@ import inspect
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from side_by_side import agree, array, both, compare
 
 from tinygrad_edu import nn
@@ -58,6 +60,8 @@ def test_dense(keras, source, shape):
         "layers.Conv2DTranspose(2, 2, strides=3, padding={p!r})",
         "layers.Conv2DTranspose(2, 3, strides=2, padding={p!r}, output_padding=1)",
         "layers.Conv2DTranspose(2, 3, strides=2, padding={p!r}, output_padding=(0, 1))",
+        "layers.Conv2DTranspose(2, 3, padding={p!r}, dilation_rate=2)",
+        "layers.Conv2DTranspose(2, (3, 2), padding={p!r}, dilation_rate=(1, 2), activation='relu')",
         "layers.MaxPooling2D(padding={p!r})",
         "layers.MaxPooling2D(3, strides=2, padding={p!r})",
         "layers.MaxPool2D((2, 3), strides=(1, 2), padding={p!r})",
@@ -69,6 +73,30 @@ def test_dense(keras, source, shape):
 )
 def test_windows_on_images(keras, source, padding, size):
     compare(keras, source.format(p=padding), size, training=(True,))
+
+
+@given(data=st.data())
+@settings(max_examples=40)
+def test_convolutions_of_any_arguments(keras, data):
+    side, channels = st.integers(1, 3), st.sampled_from([1, 2, 4])
+    kernel = data.draw(st.tuples(side, side))
+    size = tuple(data.draw(st.integers(3 * k, 12)) for k in kernel)
+    kind = data.draw(st.sampled_from(["Conv2D", "DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose"]))
+    more = {"padding": data.draw(st.sampled_from(["valid", "same"])), "use_bias": data.draw(st.booleans())}
+    if data.draw(st.booleans()) and kind != "Conv2DTranspose":  # Keras has one or the other
+        more["dilation_rate"] = data.draw(st.tuples(side, side))
+    else:  # and steps of one length, where channels are apart
+        more["strides"] = data.draw(
+            side if kind in ("DepthwiseConv2D", "SeparableConv2D") else st.tuples(side, side)
+        )
+    inputs, filters = data.draw(channels), data.draw(channels)
+    if kind == "Conv2D":
+        more["groups"] = data.draw(st.sampled_from([g for g in (1, 2, 4) if not inputs % g | filters % g]))
+    elif kind != "Conv2DTranspose":
+        more["depth_multiplier"] = data.draw(side)
+    first = "" if kind == "DepthwiseConv2D" else f"{filters}, "
+    source = f"layers.{kind}({first}{kernel}, **{more})"
+    compare(keras, source, (data.draw(st.integers(1, 3)), *size, inputs), training=(True,))
 
 
 @pytest.mark.parametrize("padding", ["valid", "same", "causal"])
@@ -220,9 +248,9 @@ def test_embedding(keras, source, inputs):
 
 
 def test_embedding_from_a_table(keras):
-    for given in ("np.arange(12.0).reshape(4, 3)", "[np.arange(12.0).reshape(4, 3)]"):
-        theirs, ours = both(keras, f"layers.Embedding(4, 3, weights={given})")
-        agree(ours(np.array([[1, 3]])), theirs(np.array([[1, 3]])), given)
+    for table in ("np.arange(12.0).reshape(4, 3)", "[np.arange(12.0).reshape(4, 3)]"):
+        theirs, ours = both(keras, f"layers.Embedding(4, 3, weights={table})")
+        agree(ours(np.array([[1, 3]])), theirs(np.array([[1, 3]])), table)
 
 
 ALIKE = [[(3, 4), (3, 4)], [(3, 4), (3, 4), (3, 4)], [(2, 3, 4), (2, 1, 4)], [(2, 3, 4), (2, 4)]]

@@ -4,30 +4,48 @@ Nothing here needs the tensor engine: everything takes and returns NumPy arrays.
 """
 
 from tinygrad_edu.data.balance import class_weights, downsample, smote, upsample
-from tinygrad_edu.data.dataset import Dataset
+from tinygrad_edu.data.dataset import About, Dataset
 from tinygrad_edu.data.folds import k_fold, leave_one_out
 from tinygrad_edu.data.idx import read_idx, write_idx
-from tinygrad_edu.data.images import digits, mnist
+from tinygrad_edu.data.images import digits, dresses_coats, lesions, mnist_5000
 from tinygrad_edu.data.loader import DataLoader
+from tinygrad_edu.data.mnist_files import fashion_mnist, mnist
+from tinygrad_edu.data.molecules import molecules
+from tinygrad_edu.data.npy import read_npy
 from tinygrad_edu.data.prepare import one_hot, train_test_split, train_validation_test_split
 from tinygrad_edu.data.scaling import min_max_scale, standardize
+from tinygrad_edu.data.tables import read_csv
+from tinygrad_edu.data.tabular import breast_cancer, diabetes, iris, leukaemia, wine_quality
 
 __all__ = [
+    "About",
     "DataLoader",
     "Dataset",
+    "breast_cancer",
     "class_weights",
+    "diabetes",
     "digits",
     "downsample",
+    "dresses_coats",
+    "fashion_mnist",
+    "iris",
     "k_fold",
     "leave_one_out",
+    "lesions",
+    "leukaemia",
     "min_max_scale",
     "mnist",
+    "mnist_5000",
+    "molecules",
     "one_hot",
+    "read_csv",
     "read_idx",
+    "read_npy",
     "smote",
     "standardize",
     "train_test_split",
     "train_validation_test_split",
     "upsample",
+    "wine_quality",
     "write_idx",
 ]

@@ -1,42 +1,21 @@
-"""Sets of images: the small digits that come with scikit-learn, and MNIST."""
+"""Sets of images that are at hand: scikit-learn's digits, and what travels with the package."""
 
-import hashlib
-import struct
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_edu.data import bundled
+from tinygrad_edu.data.catalogue import ABOUT
 from tinygrad_edu.data.dataset import Dataset
-from tinygrad_edu.data.fetching import RemoteFile, fetch
-from tinygrad_edu.data.idx import read_idx
-from tinygrad_edu.data.places import cache_folder, find_set, user_folder
-from tinygrad_edu.data.prepare import train_test_split
-from tinygrad_edu.errors import FileError
+from tinygrad_edu.data.own import Source, read_pair
+from tinygrad_edu.errors import ArgumentError, DataError, unknown_name
 
-__all__ = ["digits", "mnist"]
-
-_TEN_DIGITS = tuple("0123456789")
-
-_MNIST_FILES = (
-    RemoteFile("train-images-idx3-ubyte", 47_040_016, "6bbc9ace898e44ae57da46a324031adb"),
-    RemoteFile("train-labels-idx1-ubyte", 60_008, "a25bea736e30d166cdddb491f175f624"),
-    RemoteFile("t10k-images-idx3-ubyte", 7_840_016, "2646ac647ad5339dbf082846283269ea"),
-    RemoteFile("t10k-labels-idx1-ubyte", 10_008, "27ae3e4e09519cfbb04c329615203637"),
-)
-_MNIST_MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
-# MD5 of label files that other sets publish under MNIST's file names.
-_LOOKALIKES = {
-    "9018921c3c673c538a1fc5bad174d6f9": "Fashion-MNIST",
-    "15d484375f8d13e6eb1aabb0c3f46965": "Fashion-MNIST",
-}
+__all__ = ["digits", "dresses_coats", "lesions", "mnist_5000"]
 
 
-def digits(test_size: float = 0.2, seed: int = 0) -> Dataset:
+def digits(test_size: float = 0.2, seed: int | None = 0) -> Dataset:
     """Return scikit-learn's handwritten digits: 1,797 real images of 8x8, part of every installation.
 
     Each pixel counts the dark ones in a 4x4 square of a scan: x is uint8, 0 to 16; y is int64, 0 to 9.
@@ -45,8 +24,8 @@ def digits(test_size: float = 0.2, seed: int = 0) -> Dataset:
     ----------
     test_size : float or int
         The share, or number, of images in the test part; classes keep their shares in both parts.
-    seed : int
-        The same seed gives the same split.
+    seed : int, optional
+        The same seed gives the same split; None draws from the package's default generator.
 
     Raises
     ------
@@ -64,98 +43,175 @@ def digits(test_size: float = 0.2, seed: int = 0) -> Dataset:
 
     bunch = load_digits()
     # scikit-learn hands out the whole numbers of its file as float64.
-    x, y = bunch.images.astype(np.uint8), bunch.target
-    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=test_size, seed=seed, stratify=y)
-    return Dataset(
-        name="digits",
-        description="handwritten digits, 8x8 pixels, 13 writers",
-        x_train=x_train,
-        y_train=y_train,
-        x_test=x_test,
-        y_test=y_test,
-        class_names=_TEN_DIGITS,
-        maximum=16,
-        licence="CC BY 4.0",
-        source="UCI Machine Learning Repository: its test part, as in scikit-learn's load_digits",
-        citation="E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, 1998, "
-        "doi:10.24432/C50P49",
-    )
+    return Dataset.of(ABOUT["digits"], bunch.images.astype(np.uint8), bunch.target).split(test_size, seed)
 
 
-def mnist() -> Dataset:
-    """Return MNIST: 60,000 + 10,000 handwritten digits of 28x28; x is uint8, 0 to 255; y is uint8, 0 to 9.
+def mnist_5000(
+    images: Source | None = None, labels: Source | None = None, *, allow_pickle: bool = False
+) -> Dataset:
+    """Return MNIST's first 5,000 training images, in order: 4,000 to train on, and the last 1,000 to test.
 
-    Its four files (``train-images-idx3-ubyte`` and so on, unpacked or ``.gz``) are looked for in
+    x is uint8, 0 to 255, (N, 28, 28); y is uint8, 0 to 9. They travel with the package. For 3,000, 1,000 and
+    1,000, ``fit(validation_split=0.25)`` sets the last quarter of the training part aside.
 
-    1. ``$TINYGRAD_EDU_DATA/mnist`` and ``$TINYGRAD_EDU_DATA``: your own files, a subset if you like;
-    2. the cache, ``$TINYGRAD_EDU_CACHE/data/mnist`` or the same in the user's cache folder;
-    3. the net, from which they are fetched into the cache once (11 MB, 55 MB unpacked) and checked.
+    Parameters
+    ----------
+    images, labels : paths, optional
+        Your own files to read instead, such as ``mnist_data_5k.npy`` and ``mnist_labels_5k.npy``, or their
+        names within ``TINYGRAD_EDU_DATA``: (N, 28, 28) or (N, 784), 0 to 255 or 0 to 1, and N labels. A fifth
+        of the rows, the last, is the test part.
+    allow_pickle : bool
+        Open a file that holds images and labels together as Python objects. See `read_npy` before you turn
+        it on.
 
     Raises
     ------
     FileError
-        The variable names no folder, a file is damaged or of another set, or nothing could be fetched.
+        A file is missing, damaged or foreign.
+    DataError
+        Images without labels, or arrays that are no such images or labels.
 
     Examples
     --------
     >>> from tinygrad_edu import data
-    >>> (x_train, y_train), (x_test, y_test) = data.mnist()  # doctest: +SKIP
-    >>> x_train.shape, x_test.shape, x_train.dtype           # doctest: +SKIP
-    ((60000, 28, 28), (10000, 28, 28), dtype('uint8'))
+    >>> (x_train, y_train), (x_test, y_test) = data.mnist_5000()
+    >>> x_train.shape, x_test.shape, y_train[:5]
+    ((4000, 28, 28), (1000, 28, 28), array([5, 0, 4, 1, 9], dtype=uint8))
     """
-    paths = _mnist_paths()
-    x_train, y_train = _images_and_labels(*paths[:2])
-    x_test, y_test = _images_and_labels(*paths[2:])
-    return Dataset(
-        name="mnist",
-        description="handwritten digits, 28x28 pixels",
-        x_train=x_train,
-        y_train=y_train,
-        x_test=x_test,
-        y_test=y_test,
-        class_names=_TEN_DIGITS,
-        maximum=255,
-        licence="CC BY-SA 3.0",
-        source="Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits",
-        citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, Gradient-Based Learning Applied to Document "
-        "Recognition, Proceedings of the IEEE 86(11), 1998, 2278-2324",
+    about = ABOUT["mnist_5000"]
+    changes: dict[str, Any] = {}
+    if images is not None:
+        x, y = read_pair("mnist_5000", images, labels, allow_pickle)
+        x, maximum = _pixels("mnist_5000", images, x, (28, 28))
+        y = _classes("mnist_5000", labels or images, y, x.shape[:1], 10)
+        changes = {"source": str(images), "maximum": maximum, "description": "handwritten digits of your own"}
+    elif labels is not None:
+        raise DataError("mnist_5000: labels without images; pass both files.")
+    else:
+        arrays = bundled.load("mnist_5000")
+        x, y = arrays["x"], arrays["y"]
+    cut = len(x) - len(x) // 5
+    return Dataset.of(about, x[:cut], y[:cut], x[cut:], y[cut:], **changes)
+
+
+def dresses_coats() -> Dataset:
+    """Return dresses (0) and coats (1) of Fashion-MNIST, its classes 3 and 4: 3,000 + 1,000 images of 28x28.
+
+    The first of each in the files, half of either kind; x is uint8, 0 to 255. They travel with the package;
+    the whole set is `fashion_mnist`.
+
+    Raises
+    ------
+    FileError
+        The bundled file was changed.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import data
+    >>> (x_train, y_train), (x_test, y_test) = data.dresses_coats()
+    >>> x_train.shape, np.bincount(y_train), np.bincount(y_test)
+    ((3000, 28, 28), array([1500, 1500]), array([500, 500]))
+    """
+    arrays = bundled.load("dresses_coats")
+    return Dataset.of(
+        ABOUT["dresses_coats"], *(arrays[f"{a}_{part}"] for part in ("train", "test") for a in "xy")
     )
 
 
-def _mnist_paths() -> list[Path]:
-    folder = user_folder()
-    if folder and (paths := find_set(folder, "mnist", [file.name for file in _MNIST_FILES])):
-        return paths
-    cache = cache_folder() / "mnist"
-    try:
-        return [fetch(file, _MNIST_MIRRORS, cache) for file in _MNIST_FILES]
-    except FileError as error:
-        names = ", ".join(file.name for file in _MNIST_FILES)
-        raise FileError(
-            f"mnist: {error}\nOr put the four files ({names}, unpacked or .gz) into a folder and set "
-            "TINYGRAD_EDU_DATA to it."
-        ) from error
+def lesions(
+    images: Source | None = None,
+    masks: Source | None = None,
+    *,
+    test_scans: Sequence[str] = ("lung1", "brain2"),
+    allow_pickle: bool = False,
+) -> Dataset:
+    """Return slices of CT and MR scans with the outlines of lesions: 57 of 128x128, 27 of them with a lesion.
+
+    x is uint8, 0 to 255; y is uint8 of the same shape, 0 background, 1 lesion. Five scans of five patients:
+    lung1 (9 slices) and lung2 (17) from CT; brain1 (13), brain2 (9) and breast1 (9) from MR. CT shows -1000
+    to 400 Hounsfield units as 0 to 255, MR the brightness from 0 to what one pixel in 200 of the scan
+    exceeds. They travel with the package.
+
+    Neighbouring slices are nearly the same picture. So whole scans are held back for the test, as for any
+    patient data; ``.split()`` would put neighbours into both parts and measure memory.
+
+    Parameters
+    ----------
+    images, masks : paths, optional
+        Your own files to read instead, such as ``lidc_images_119.npy`` and ``lidc_masks_119.npy``, or their
+        names within ``TINYGRAD_EDU_DATA``: (N, H, W) of numbers and (N, H, W) of 0 and 1, with or without a
+        last axis of 1. The last sixth of the rows is the test part; ``test_scans`` isn't looked at.
+    test_scans : names of scans
+        The test part.
+    allow_pickle : bool
+        As in `mnist_5000`.
+
+    Raises
+    ------
+    ArgumentError
+        An unknown scan, or none is left to train on.
+    FileError, DataError
+        As in `mnist_5000`.
+
+    Examples
+    --------
+    >>> from tinygrad_edu import data
+    >>> lesions = data.lesions()
+    >>> lesions.x_train.shape, lesions.y_test.shape, lesions.y.any(axis=(1, 2)).sum()
+    ((39, 128, 128), (18, 128, 128), np.int64(27))
+    """
+    about = ABOUT["lesions"]
+    if images is not None:
+        x, y = read_pair("lesions", images, masks, allow_pickle)
+        x, maximum = _pixels("lesions", images, x, None)
+        y = _classes("lesions", masks or images, y[..., 0] if y.shape[3:] == (1,) else y, x.shape, 2)
+        cut = len(x) - len(x) // 6
+        known = {"source": str(images), "maximum": maximum, "description": "images and masks of your own"}
+        return Dataset.of(about, x[:cut], y[:cut], x[cut:], y[cut:], **known)
+    if masks is not None:
+        raise DataError("lesions: masks without images; pass both files.")
+    arrays = bundled.load("lesions")
+    scans = arrays["scan"].astype(str)
+    for scan in test_scans:
+        if scan not in scans:
+            raise unknown_name("scan", scan, set(scans.tolist()))
+    tested = np.isin(scans, list(test_scans))
+    if tested.all():
+        raise ArgumentError("lesions: every scan is in test_scans; leave some to train on.")
+    x, y = arrays["x"], arrays["mask"]
+    return Dataset.of(about, x[~tested], y[~tested], x[tested], y[tested])
 
 
-def _images_and_labels(image_path: Path, label_path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Read a pair of files and check that they are MNIST by form: a subset will do, another set won't."""
-    x, y = read_idx(image_path), read_idx(label_path)
-    if x.dtype != np.uint8 or x.shape[1:] != (28, 28):
-        raise FileError(
-            f"mnist: {image_path} holds {x.shape} of {x.dtype}; MNIST's images are (N, 28, 28) of uint8."
+def _pixels(
+    caller: str, path: Source, x: NDArray[Any], size: tuple[int, int] | None
+) -> tuple[NDArray[Any], float | None]:
+    """Bring images to (N, H, W), and say by what they are to be divided: 255, 1, or None if neither fits."""
+    if x.shape[3:] == (1,):
+        x = x[..., 0]
+    if size and x.ndim == 2 and x.shape[1] == size[0] * size[1]:
+        x = x.reshape(len(x), *size)
+    if x.ndim != 3 or x.dtype.kind not in "iufb" or (size and x.shape[1:] != size):
+        expected = f"(N, {size[0]}, {size[1]}) or (N, {size[0] * size[1]})" if size else "(N, H, W)"
+        raise DataError(f"{caller}: {path} holds {x.shape} of {x.dtype}; numbers, {expected}, are expected.")
+    if not np.isfinite(x).all():
+        raise DataError(f"{caller}: {path} has pixels that are nan or infinite.")
+    low, high = (x.min(), x.max()) if x.size else (0, 0)
+    if x.dtype.kind == "f" and low >= 0 and high <= 1:
+        return x.astype(np.float32), 1
+    if low >= 0 and high <= 255 and (x.dtype.kind != "f" or (x == np.rint(x)).all()):
+        return x.astype(np.uint8), 255
+    if size:
+        raise DataError(
+            f"{caller}: {path} has pixels from {low} to {high}; 0 to 255, or 0 to 1, are expected."
         )
-    if y.dtype != np.uint8 or y.ndim != 1:
-        raise FileError(
-            f"mnist: {label_path} holds {y.shape} of {y.dtype}; MNIST's labels are (N,) of uint8."
-        )
-    if len(x) != len(y):
-        raise FileError(
-            f"mnist: {image_path} holds {len(x)} images but {label_path} {len(y)} labels; they aren't "
-            "of one set."
-        )
-    if (y > 9).any():
-        raise FileError(f"mnist: {label_path} holds the label {y.max()}; a digit's label is 0 to 9.")
-    md5 = hashlib.md5(struct.pack(">II", 0x801, len(y)) + y.tobytes(), usedforsecurity=False).hexdigest()
-    if md5 in _LOOKALIKES:
-        raise FileError(f"mnist: {label_path} belongs to {_LOOKALIKES[md5]}, which uses the same file names.")
-    return x, y
+    return x, None  # Hounsfield units, say
+
+
+def _classes(
+    caller: str, path: Source, y: NDArray[Any], shape: tuple[int, ...], count: int
+) -> NDArray[np.uint8]:
+    if y.shape != shape:
+        raise DataError(f"{caller}: {path} holds {y.shape} of {y.dtype}; {shape} is expected.")
+    if y.dtype.kind not in "iufb" or not np.isin(y, np.arange(count)).all():
+        raise DataError(f"{caller}: {path} has labels that aren't whole numbers from 0 to {count - 1}.")
+    return y.astype(np.uint8)

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 
 from tinygrad_edu.errors import FileError
 
-__all__ = ["cache_folder", "find_set", "user_folder"]
+__all__ = ["cache_folder", "find_file", "find_set", "user_folder"]
 
 
 def user_folder() -> Path | None:
@@ -72,3 +73,27 @@ def _first_file(folder: Path, name: str) -> Path | None:
         folder / f"{form}{end}" for form in (name, name.replace("-idx", ".idx")) for end in ("", ".gz")
     )
     return next((path for path in candidates if path.is_file()), None)
+
+
+def find_file(path: str | PathLike[str]) -> Path:
+    """Find a file that a user named: by its path, or by its name within ``TINYGRAD_EDU_DATA``.
+
+    Raises
+    ------
+    FileError
+        There is none, or the folder has several of that name.
+    """
+    named = Path(path).expanduser()
+    if named.is_file():
+        return named
+    if named.is_dir():
+        raise FileError(f"{named} is a folder; give the path of a file.")
+    folder = user_folder()
+    if folder is None or named.is_absolute():
+        hint = "" if folder else " Or set TINYGRAD_EDU_DATA to the folder that holds it."
+        raise FileError(f"no file {named}; check the path.{hint}")
+    found = [place for place in (folder / named, *sorted(folder.glob(f"*/{named}"))) if place.is_file()]
+    if len(found) != 1:
+        which = "it holds " + " and ".join(map(str, found)) if found else "it isn't there either"
+        raise FileError(f"no file {named} here, and in TINYGRAD_EDU_DATA ({folder}) {which}; give its path.")
+    return found[0]

@@ -24,10 +24,15 @@ from . import (
     utils,
 )
 from .layers import *
+from .losses import Loss
+from .metrics import Metric
 from .models import Model, Sequential, load_model
 from .module import Module, Parameter
+from .onnx import export_onnx
 
 __all__ = [
+    "Loss",
+    "Metric",
     "Model",
     "Module",
     "Parameter",
@@ -36,6 +41,7 @@ __all__ = [
     "blocks",
     "callbacks",
     "constraints",
+    "export_onnx",
     "functional",
     "initializers",
     "layers",

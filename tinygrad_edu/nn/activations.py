@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import ops
 from ..errors import ArgumentError, unknown_name
+from ..ops.reduction import normalize_axis
 from ..tensor import Tensor
 from .symbolic import SymbolicTensor
 
@@ -245,14 +246,17 @@ def sparsemax(x: Any, axis: int = -1) -> Tensor:
     They are max(0, x - τ), with the τ for which they sum to 1: the mean of those that stay, less 1 / their
     number. Which stay is found from the sorted values, and is no part of what is differentiated.
     """
-    values = np.moveaxis(np.asarray(x.data if isinstance(x, Tensor) else x), axis, -1)
-    falling = -np.sort(-values, axis=-1)
-    ranks = np.arange(1, values.shape[-1] + 1)
-    stays = 1 + ranks * falling > np.cumsum(falling, axis=-1)
-    number = np.maximum(stays.sum(axis=-1, keepdims=True), 1)
-    least = np.take_along_axis(falling, number - 1, axis=-1)
-    kept = np.moveaxis(~(values < least), -1, axis)  # nan among them
-    count = np.sum(kept, axis=axis, keepdims=True, dtype=values.dtype)
+    values = x.detach() if isinstance(x, Tensor) else np.asarray(x)
+    at = normalize_axis(axis, values.ndim)
+    falling = ops.sort(values, axis=at, descending=True)
+    ranks = np.arange(1, values.shape[at] + 1, dtype=values.dtype).reshape(
+        (-1,) + (1,) * (values.ndim - at - 1)
+    )
+    stays = ops.greater(1 + ranks * falling, ops.cumulative_sum(falling, axis=at))
+    stays = ops.logical_or(stays, ops.equal(ranks, 1))  # the largest in any case
+    least = ops.min(ops.where(stays, falling, np.inf), axis=at, keepdims=True)
+    kept = ops.logical_not(ops.less(values, least))  # nan among them
+    count = ops.sum(ops.astype(kept, values.dtype), axis=at, keepdims=True)
     tau = (ops.sum(ops.where(kept, x, 0.0), axis=axis, keepdims=True) - 1) / count
     return ops.where(kept, ops.subtract(x, tau), 0.0)
 

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..errors import ArgumentError, DataError, ShapeError, unknown_name
 from ..tensor import Tensor
 from . import losses
 from .metrics import Mean, Metric
 from .metrics import get as get_metric
-from .structure import flatten
+from .structure import flatten, is_structure
 
 __all__ = ["Objective"]
 
@@ -85,7 +87,7 @@ class Objective:
         """Return the weighted sum of the outputs' losses, or None if there is none."""
         parts = self.bind(y_pred, names)
         if len(parts) == 1:
-            return parts[0].measure(y, flatten(y_pred)[0], sample_weight)
+            return parts[0].measure(_only(y), flatten(y_pred)[0], _only(sample_weight))
         total = None
         for part, t, p, w in self._aligned(y, y_pred, sample_weight):
             loss = part.measure(t, p, w)
@@ -102,7 +104,7 @@ class Objective:
     def _aligned(self, y: Any, y_pred: Any, sample_weight: Any) -> list[tuple[Any, ...]]:
         parts = self.parts or []
         if len(parts) == 1:
-            return [(parts[0], y, flatten(y_pred)[0], sample_weight)]
+            return [(parts[0], _only(y), flatten(y_pred)[0], _only(sample_weight))]
         names = [part.name for part in parts]
         if not isinstance(y, list | tuple | dict) or len(y) != len(names):
             raise ShapeError(
@@ -124,11 +126,21 @@ class _Part:
     def __init__(self, name: str, loss: Any, share: float, metrics: Any, weighted: Any) -> None:
         self.name, self.loss, self.share = name, loss, share
         self.mean = Mean(f"{name}_loss")
-        self.metrics = [get_metric(m, loss) for m in metrics]
-        self.weighted = [get_metric(m, loss) for m in weighted]
+        if loss is not None and loss.reduction in (None, "none"):
+            raise ArgumentError(
+                f"compile: {loss.name} has reduction={loss.reduction!r}, and fit needs one number to make "
+                "small: 'sum_over_batch_size', the mean of its losses, or 'sum'"
+            )
+        self.metrics = [get_metric(m, loss) for m in metrics if m is not None]
+        self.weighted = [get_metric(m, loss) for m in weighted if m is not None]
+        taken = {metric.name for metric in self.metrics}
+        for metric in self.weighted:
+            if metric.name in taken:  # watched both ways
+                metric.name = f"weighted_{metric.name}"
+        _number([m for m in (*metrics, *weighted) if isinstance(m, Metric)])
         if name:
             for metric in (*self.metrics, *self.weighted):
-                metric.name = f"{name}_{metric.name}"
+                metric.name = f"{name}_{metric.name.removeprefix(f'{name}_')}"  # it may be compiled again
 
     def watched(self) -> list[Metric]:
         own = [self.mean] if self.name and self.loss is not None else []
@@ -145,10 +157,35 @@ class _Part:
         return loss if self.share == 1 else loss * self.share
 
     def update(self, y: Any, y_pred: Any, sample_weight: Any) -> None:
+        """Show arrays to the metrics. Beside predictions (batch, 1), targets (batch,) become that too.
+
+        In a metric that multiplies them, broadcasting would compare everything with everything.
+        """
+        y = y.numpy() if isinstance(y, Tensor) else np.asarray(y)
+        if y_pred.shape == (*y.shape, 1) or y.shape == (*y_pred.shape, 1):
+            y = y.reshape(y_pred.shape)
         for metric in self.metrics:
             metric.update_state(y, y_pred)
         for metric in self.weighted:
             metric.update_state(y, y_pred, sample_weight)
+
+
+def _number(metrics: list[Metric]) -> None:
+    """Give a second metric of a name the name with a 1, and so on, as Keras does: precision, precision_1."""
+    taken: set[str] = set()
+    for metric in metrics:
+        name, number = metric.name, 0
+        while metric.name in taken:
+            number += 1
+            metric.name = f"{name}_{number}"
+        taken.add(metric.name)
+
+
+def _only(value: Any) -> Any:
+    """Return what a dict or list of one array holds: one output needs no name."""
+    if is_structure(value) and len(value) == 1:
+        return flatten(value)[0]
+    return value
 
 
 def listed(value: Any) -> list[Any]:

@@ -37,7 +37,9 @@ ZIP = b"PK\x03\x04"
 MEMBER = "model.weights.h5"
 
 # Layers that keep their weights in layers of their own in Keras: where those are, in the order of ours.
-INSIDE: Mapping[str, tuple[str, ...]] = {}
+INSIDE: Mapping[str, tuple[str, ...]] = dict.fromkeys(
+    ("SimpleRNN", "LSTM", "GRU"), ("cell/vars/0", "cell/vars/1", "cell/vars/2")
+)
 
 
 def is_keras_file(start: bytes) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["learn", "measure", "numbers", "tell"]
 
-Logs = dict[str, float]
+Logs = dict[str, Any]  # floats, and arrays of a metric that has a number for each class
 
 
 def learn(
@@ -107,6 +107,7 @@ def measure(model: "Trainer", data: Data, watchers: Sequence[Callback] = ()) -> 
         tell(watchers, "on_test_end", logs)
     finally:
         for metric, state in before:
+            vars(metric).clear()
             vars(metric).update(state)
     return logs
 
@@ -124,13 +125,14 @@ def tell(watchers: Sequence[Callback], hook: str, *arguments: Any) -> None:
 
 
 def numbers(logs: Any) -> Logs:
-    """Return what a step reports as plain numbers; raises DataError if it isn't a dict."""
+    """Return what a step reports as floats, and arrays of several; raises DataError if it isn't a dict."""
     if not isinstance(logs, dict):
         raise DataError(
             "train_step and test_step return what to report as a dict, {'loss': ...}, got "
             f"{type(logs).__name__}"
         )
-    return {name: float(value.item() if isinstance(value, Tensor) else value) for name, value in logs.items()}
+    arrays = {name: v.numpy() if isinstance(v, Tensor) else np.asarray(v) for name, v in logs.items()}
+    return {name: float(a.item()) if a.size == 1 else a for name, a in arrays.items()}
 
 
 def _warn_of_divergence(model: "Trainer", history: History, logs: Logs) -> None:

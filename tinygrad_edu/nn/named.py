@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import cache
+from inspect import signature
 from typing import Any, ClassVar, Self
 
 from ..errors import ArgumentError, unknown_name
@@ -67,12 +68,35 @@ class Named:
         return cls(**config)
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return dict(vars(self))
+        """Return the constructor's arguments, which are attributes of the same names."""
+        missing = [name for name in arguments_of(type(self)) if not hasattr(self, name)]
+        if missing:
+            raise ArgumentError(
+                f"{self.kind} {type(self).__name__}: its argument {missing[0]!r} is no attribute; keep it as "
+                f"self.{missing[0]}, or write get_config"
+            )
+        return {name: getattr(self, name) for name in arguments_of(type(self))}
 
     def describe(self) -> dict[str, Any]:
         """Return what ``find`` builds again."""
         return {"class": class_name(self.classes, type(self)), "config": self.get_config()}
+
+
+def arguments_of(cls: type) -> tuple[str, ...]:
+    """Return the names of a constructor's arguments; ``**options`` stand for those of the class above.
+
+    >>> from tinygrad_edu import nn
+    >>> arguments_of(nn.losses.Huber)
+    ('delta', 'reduction', 'name', 'dtype')
+    """
+    names: list[str] = []
+    for base in cls.__mro__[:-1]:
+        if "__init__" in vars(base):
+            own = list(signature(vars(base)["__init__"]).parameters.values())[1:]
+            names += [p.name for p in own if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+            if all(p.kind is not p.VAR_KEYWORD for p in own):
+                break
+    return tuple(dict.fromkeys(names))
 
 
 def register_class(classes: dict[str, Any], name: str, cls: type) -> None:

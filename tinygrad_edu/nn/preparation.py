@@ -214,18 +214,45 @@ def _is_arrays(x: Any) -> bool:
     return all(getattr(item, "ndim", 0) > 0 for item in x) or not is_structure(x)
 
 
-def weights_of(y: Any, sample_weight: Any, class_weight: dict[int, float] | None) -> Any:
-    """Return the weight of each sample, with its class's weight multiplied in."""
-    if class_weight is None:
-        return sample_weight
-    labels = np.asarray(y)
-    if labels.ndim > 1:
-        labels = labels.argmax(axis=-1) if labels.shape[-1] > 1 else labels.reshape(len(labels))
-    missing = set(np.unique(labels).tolist()) - set(class_weight)
+def weights_of(y: Any, sample_weight: Any, class_weight: Any) -> Any:
+    """Return the weight of each sample, its class's times its own; also of each pixel or word of a sample."""
+    if not isinstance(class_weight, dict):
+        raise ArgumentError(
+            f"fit: class_weight is a dict, {{0: 1.0, 1: 2.5}}, got {type(class_weight).__name__}; "
+            "dict(enumerate(weights)) makes one"
+        )
+    if y is None:
+        raise DataError("fit: class_weight needs the targets y, whose classes it weighs")
+    if is_structure(y) and len(flatten(y)) > 1:
+        raise ArgumentError(
+            "fit: class_weight is for a model with one output; give sample_weight, in a list or dict as y"
+        )
+    labels = _class_numbers(flatten(y)[0] if is_structure(y) else y)
+    known, places = np.unique(labels, return_inverse=True)
+    missing = set(known.tolist()) - set(class_weight)
     if missing:
         raise DataError(f"fit: class_weight says nothing of class {min(missing)}, which is among the labels")
-    weights = np.array([class_weight[label] for label in labels.tolist()], np.float32)
-    return weights if sample_weight is None else weights * sample_weight
+    weights = np.array([class_weight[label] for label in known.tolist()], np.float32)[places]
+    weights = weights.reshape(labels.shape)
+    check_finite(weights, "fit: class_weight")
+    if sample_weight is None:
+        return weights
+    fewer, more = sorted((weights, sample_weight), key=np.ndim)
+    return fewer.reshape(fewer.shape + (1,) * (more.ndim - fewer.ndim)) * more
+
+
+def _class_numbers(y: Any) -> Any:
+    """Return the class of each sample, or of each part of it, from numbers (…) or (…, 1), or rows (…, C)."""
+    y = np.asarray(y)
+    if y.ndim == 1 or y.shape[-1] == 1:
+        return y.reshape(y.shape if y.ndim == 1 else y.shape[:-1])
+    if y.min() < 0 or not np.allclose(y.sum(axis=-1, dtype=np.float64), 1, atol=1e-3):
+        raise ArgumentError(
+            f"fit: class_weight needs class numbers (samples,) or one-hot rows, and targets {y.shape} are "
+            "neither; for a class number in each place write y[..., np.newaxis], for several labels that may "
+            "be true together, or numbers, give sample_weight"
+        )
+    return y.argmax(axis=-1)
 
 
 def check_data(x: Any, y: Any, what: str) -> int:

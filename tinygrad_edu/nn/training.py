@@ -96,7 +96,7 @@ class Trainer(Module):
 
     # -- one step --------------------------------------------------------------------------------------
 
-    def train_step(self, data: Any) -> dict[str, float]:
+    def train_step(self, data: Any) -> dict[str, Any]:
         """Learn from one batch: predict, measure, differentiate, step. Return what to report.
 
         A subclass may write its own; ``data`` is what ``fit`` was given, a batch of it.
@@ -108,7 +108,7 @@ class Trainer(Module):
         self.loss_tracker.add(loss.item(), len(flatten(x)[0]))
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
-    def test_step(self, data: Any) -> dict[str, float]:
+    def test_step(self, data: Any) -> dict[str, Any]:
         """Measure on one batch, without learning. Return what to report."""
         x, y, sample_weight = unpack(data)
         y_pred = self(x)
@@ -143,11 +143,19 @@ class Trainer(Module):
             )
         return total
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, float]:
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
         """Let the metrics see a batch, and return the running results by name."""
         if self.objective is not None:
             self.objective.update(y, y_pred, sample_weight)
-        return {metric.name: metric.result() for metric in self.metrics}
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the running results by name; a metric whose result is a dict reports what is in there."""
+        logs: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            logs |= result if isinstance(result, dict) else {metric.name: result}
+        return logs
 
     # -- the loop --------------------------------------------------------------------------------------
 
@@ -260,7 +268,7 @@ class Trainer(Module):
             watcher.set_model(self)
         logs = measure(self, data, watchers)
         if verbose:
-            print("  ".join(f"{name} {value:.4f}" for name, value in logs.items()))
+            print("  ".join(f"{name} {np.mean(value):.4f}" for name, value in logs.items()))
         if return_dict:
             return logs
         return list(logs.values()) if len(logs) > 1 else next(iter(logs.values()))

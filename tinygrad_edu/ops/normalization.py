@@ -265,5 +265,5 @@ def _along(name: str, p: Any, shape: Shape, axis: int) -> Any:
 
 def _filled(x: Any, *parameters: Any) -> tuple[Any, ...]:
     """Give the numbers that stand for a missing scale and shift x's dtype."""
-    dtype = floating(x.data if isinstance(x, Tensor) else x).dtype
+    dtype = floating(np.empty(0, x.dtype) if hasattr(x, "dtype") else x).dtype
     return (x, *[np.array(p, dtype) if isinstance(p, int) else p for p in parameters])

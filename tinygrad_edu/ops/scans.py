@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..errors import ShapeError
-from ..function import Function
+from ..function import Function, shape_of
 from ..tensor import Tensor
 from .reduction import floating, normalize_axis
 from .registry import register
@@ -193,7 +193,7 @@ def cumulative_logsumexp(x: Any, /, *, axis: int | None = None) -> Tensor:
 
 def _the_axis(name: str, x: Any, axis: int | None) -> int:
     """Return the axis to run along; only where there is one needn't it be named."""
-    ndim = np.ndim(x.data if isinstance(x, Tensor) else x)
+    ndim = len(shape_of(x))
     if not ndim:
         raise ShapeError(f"{name}: expected at least one dimension, got a single number; reshape it to (1,)")
     if axis is None and ndim > 1:

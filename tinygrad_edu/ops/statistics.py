@@ -100,8 +100,8 @@ def _centred(x: Any, axis: Axis, correction: float) -> tuple[Any, float]:
     """
     x = as_floats(x)
     over = normalize_axes(axis, len(x.shape))
-    first = _values(x)[tuple([slice(0, 1) if i in over else slice(None) for i in range(len(x.shape))])]
-    x = x - first
+    places = tuple([slice(0, 1) if i in over else slice(None) for i in range(len(x.shape))])
+    x = x - ops.getitem(x.detach() if isinstance(x, Tensor) else x, places)
     n = count(x.shape, over) - number("correction", correction)
     return x - ops.mean(x, axis=over, keepdims=True), n if n > 0 else math.nan
 

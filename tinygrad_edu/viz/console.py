@@ -358,8 +358,9 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    """Return what is a number in the logs."""
-    return {name: float(v) for name, v in dict(logs or {}).items() if isinstance(v, SupportsFloat)}
+    """Return what is a number in the logs, and the mean of several, such as a score for each class."""
+    found = {name: v for name, v in dict(logs or {}).items() if isinstance(v, SupportsFloat)}
+    return {name: float(v.mean() if getattr(v, "ndim", 0) else v) for name, v in found.items()}  # type: ignore[attr-defined]
 
 
 def _number(value: float) -> str:

@@ -107,7 +107,7 @@ def _read(history: HistoryLike | Mapping[str, Sequence[float]]) -> tuple[Curves,
             "plot_history: expected what fit() returned, or a dict of lists such as its .history; "
             f"got {type(history).__name__}."
         )
-    curves = {str(name): _curve(str(name), series) for name, series in values.items()}
+    curves = {str(name): _curve(str(name), series) for name, series in _single(values)}
     if not curves:
         raise DataError("plot_history: the history holds no curve; train for an epoch first.")
     lengths = {name: len(curve) for name, curve in curves.items()}
@@ -123,6 +123,15 @@ def _read(history: HistoryLike | Mapping[str, Sequence[float]]) -> tuple[Curves,
         raise DataError("plot_history: the history holds no epoch; train for at least one.")
     epochs = np.arange(count) if isinstance(history, Mapping) else np.asarray(history.epoch, dtype=np.int64)
     return curves, epochs + 1
+
+
+def _single(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield a curve for each class where a metric has a number for each: f1_score[0], f1_score[1] …"""
+    for name, series in values.items():
+        if isinstance(series, list) and series and getattr(series[0], "ndim", 0) == 1:
+            yield from ((f"{name}[{i}]", column) for i, column in enumerate(zip(*series, strict=True)))
+        else:
+            yield name, series
 
 
 def _curve(name: str, series: Sequence[float]) -> npt.NDArray[np.float64]:

@@ -62,6 +62,10 @@ class Monitor(Callback):
         monitor = self.monitor or ("val_loss" if "val_loss" in logs else "loss")
         if monitor not in logs:
             raise unknown_name("metric to monitor", monitor, logs)
+        if np.ndim(logs[monitor]):
+            raise ArgumentError(
+                f"{monitor} has a number for each class, and to watch it takes one: average='macro', say"
+            )
         return logs[monitor]
 
     def is_better(self, value: float, than: float) -> bool:

@@ -61,6 +61,7 @@ from .pooling import (
     MaxPooling2D,
 )
 from .preprocessing import Normalization, Rescaling
+from .recurrent import GRU, LSTM, SimpleRNN
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
 from .resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from .sampling import Sampling
@@ -68,6 +69,8 @@ from .separable import DepthwiseConv2D, SeparableConv2D, SeparableConvolution2D
 
 __all__ = [
     "ELU",
+    "GRU",
+    "LSTM",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -133,6 +136,7 @@ __all__ = [
     "Sampling",
     "SeparableConv2D",
     "SeparableConvolution2D",
+    "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",

@@ -145,12 +145,13 @@ class Layer(Module):
         for unknown in (16, 24):
             dtypes = iter(self._dtypes)
             zeros = mapped(partial(self._zeros, unknown=unknown, dtypes=dtypes), input_shapes, is_deep)
-            before, context.run = context.run, object()  # what layers add to the loss here doesn't count
+            before = context.run, context.trial
+            context.run, context.trial = object(), True  # what layers add to the loss here doesn't count
             try:
                 with no_grad(), self.mode(training=False):
                     result = self.call(*zeros)
             finally:
-                context.run = before
+                context.run, context.trial = before
             results.append(mapped(lambda x: tuple(x.shape), result))
             if _is_known(input_shapes):
                 break
@@ -347,17 +348,25 @@ class Layer(Module):
 
 
 def _signature(cls: type[Layer]) -> inspect.Signature:
-    """Return a layer's constructor with all the options written out."""
-    own = list(inspect.signature(cls.__init__).parameters.values())[1:]
-    if not own or own[-1].kind is not inspect.Parameter.VAR_KEYWORD:
-        return inspect.Signature(own)
-    common = list(inspect.signature(Layer.__init__).parameters.values())[1:-1]
+    """Return a layer's constructor with all the options written out, those of private bases among them."""
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Any)
         for name, _, default in cls._options()
     ]
-    taken = {p.name for p in own}
-    return inspect.Signature([*own[:-1], *(p for p in [*options, *common] if p.name not in taken)])
+    above = [c for c in cls.__mro__[: cls.__mro__.index(Layer) + 1] if "__init__" in vars(c)]
+    private = [c for c in above[1:] if c.__name__.startswith("_")]
+    found: list[inspect.Parameter] = []
+    for c in dict.fromkeys([above[0], *private, Layer]):
+        own = list(inspect.signature(vars(c)["__init__"]).parameters.values())[1:]
+        open_ended = bool(own) and own[-1].kind is inspect.Parameter.VAR_KEYWORD
+        if c is not above[0]:  # by name alone, and but for what the class says itself
+            own = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.default is not p.empty]
+        taken = {p.name for p in found}
+        added = options + own if c is Layer else own
+        found += [p for p in added if p.name not in taken and p.kind is not p.VAR_KEYWORD]
+        if not open_ended:
+            break
+    return inspect.Signature(found)
 
 
 class SameShape(Layer):

@@ -191,17 +191,17 @@ class VAE(Model):
     def metrics(self) -> list[Metric]:
         return [self.loss_tracker, *self.parts]
 
-    def train_step(self, data: Any) -> dict[str, float]:
+    def train_step(self, data: Any) -> dict[str, Any]:
         x, y, _ = unpack(data)
         found = self.losses_of(x, y)
         self.minimize(found["loss"])
         return self._report(found, len(x))
 
-    def test_step(self, data: Any) -> dict[str, float]:
+    def test_step(self, data: Any) -> dict[str, Any]:
         x, y, _ = unpack(data)
         return self._report(self.losses_of(x, y), len(x))
 
-    def _report(self, found: dict[str, Tensor], n: int) -> dict[str, float]:
+    def _report(self, found: dict[str, Tensor], n: int) -> dict[str, Any]:
         for mean in (self.loss_tracker, *self.parts):
             mean.add(found[mean.name].item(), n)
         return {mean.name: mean.result() for mean in (self.loss_tracker, *self.parts)}

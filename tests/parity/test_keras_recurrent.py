@@ -1,0 +1,51 @@
+"""Recurrent layers and their wrappers beside Keras' own."""
+
+import numpy as np
+import pytest
+from side_by_side import compare
+
+OPTIONS = [
+    "",
+    ", return_sequences=True, return_state=True",
+    ", go_backwards=True, return_sequences=True, use_bias=False",
+    ", return_state=True, go_backwards=True, unroll=True, activation='relu'",
+    ", kernel_regularizer='l2', recurrent_regularizer='l1', bias_regularizer='l2'",
+]
+KINDS = ["SimpleRNN", "LSTM", "GRU"]
+MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 1, 0, 1], [0, 0, 0, 0, 0]], bool)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(4, 6, 3), (1, 1, 3)])
+def test_recurrent(keras, kind, options, shape):
+    compare(keras, f"layers.{kind}(4{options})", shape)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "layers.LSTM(4, activation='relu', recurrent_activation='tanh', activity_regularizer='l2')",
+        "layers.LSTM(4, unit_forget_bias=False, use_cudnn=False)",
+        "layers.GRU(4, reset_after=False)",
+        "layers.GRU(4, reset_after=False, use_bias=False, return_sequences=True)",
+        "layers.GRU(4, activation='relu', recurrent_activation='tanh', activity_regularizer='l1')",
+    ],
+)
+def test_options_of_one_kind(keras, source):
+    compare(keras, source, (4, 6, 3))
+
+
+@pytest.mark.parametrize("options", [*OPTIONS[:3], ", zero_output_for_mask=True, return_sequences=True"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_masks(keras, kind, options):
+    compare(keras, f"layers.{kind}(4{options})", (4, 5, 3), mask=MASK)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_initial_states(keras, kind, mask):
+    states = [(4, 4)] * (2 if kind == "LSTM" else 1)
+    source = f"layers.{kind}(4, return_sequences=True, return_state=True)"
+    compare(keras, source, (4, 5, 3), states, mask=mask)
+    compare(keras, f"layers.{kind}(4)", (4, 5, 3), states, mask=mask)
