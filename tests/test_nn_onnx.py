@@ -10,12 +10,16 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as te
 from tinygrad_edu import Tensor, nn, ops
-from tinygrad_edu.errors import ArgumentError, FileError
+from tinygrad_edu.context import Observer
+from tinygrad_edu.errors import ArgumentError, FileError, TinygradEduError
 from tinygrad_edu.nn import activations, layers
 from tinygrad_edu.nn.structure import flatten
+from tinygrad_edu.ops import OPERATIONS
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
+
+from tinygrad_edu.nn.onnx.operations import EXPORTS  # noqa: E402
 
 
 def drawn(shape, dtype=np.float32, seed=0):
@@ -348,6 +352,92 @@ def test_functions_after_a_dense_layer_without_an_input_beside_them(exports):
     exports.compare(model, [drawn((5, 4))])
 
 
+# Calls of operations that aren't called on one or two arrays of floats alone.
+SPECIAL = {
+    "all": lambda x: ops.all(x > 0.5, axis=1),
+    "any": lambda x: ops.any(x > 0.5, axis=(1, 2), keepdims=True),
+    "argmax": lambda x: ops.argmax(x, axis=-1),
+    "argmin": lambda x: ops.argmin(x, axis=1, keepdims=True),
+    "astype": lambda x: ops.astype(x * 10, "int64"),
+    "avg_pool2d": lambda x: ops.avg_pool2d(x, (2, 1)),
+    "broadcast_to": lambda x: ops.broadcast_to(x, (2, *x.shape)),
+    "clip": lambda x: ops.clip(x, 0.3, 0.6),
+    "concat": lambda x, y: ops.concat([x, y, x], axis=-1),
+    "conv2d": lambda x: ops.conv2d(x, np.full((2, 2, 2, 3), 0.5, "f4")),
+    "conv2d_bias": lambda x: ops.conv2d(x, np.full((2, 2, 2, 3), 0.5, "f4"), np.ones(3, "f4")),
+    "conv2d_input_grad": lambda x: ops.conv2d_transpose(x, np.full((2, 2, 3, 2), 0.5, "f4")),
+    "conv2d_transpose_bias": lambda x: ops.conv2d_transpose(
+        x, np.full((2, 2, 3, 2), 0.5, "f4"), np.ones(3, "f4"), activation="relu"
+    ),
+    "cumulative_sum": lambda x: ops.cumulative_sum(x, axis=2),
+    "einsum": lambda x, y: ops.einsum("...ij, ...kj -> ...ik", x, y),
+    "elu": lambda x: ops.elu(x - 0.5, 2.0),
+    "flip": lambda x: ops.flip(x, axis=(1, 3)),
+    "gelu": lambda x: ops.gelu(x, approximate=True) + ops.gelu(-x),
+    "getitem": lambda x: x[:, 1:, ::-1],
+    "leaky_relu": lambda x: ops.leaky_relu(x - 0.5, 0.3),
+    "linear": lambda x: ops.linear(x, np.full((2, 3), 0.5, "f4"), np.ones(3, "f4"), activation="relu"),
+    "log_cosh": lambda x: OPERATIONS["log_cosh"].apply(x),
+    "log_softmax": lambda x: ops.log_softmax(x, axis=2),
+    "logical_and": lambda x, y: ops.logical_and(x > 0.5, y > 0.5),
+    "logical_not": lambda x: ops.logical_not(x > 0.5),
+    "logical_or": lambda x, y: ops.logical_or(x > 0.5, y > 0.5),
+    "logical_xor": lambda x, y: ops.logical_xor(x > 0.5, y > 0.5),
+    "logsumexp": lambda x: ops.logsumexp(x, axis=(1, 3)),
+    "matmul": lambda x, y: x @ ops.matrix_transpose(y),
+    "max": lambda x: ops.max(x, axis=1),
+    "max_pool2d": lambda x: ops.max_pool2d(x, (1, 2)),
+    "mean": lambda x: ops.mean(x, axis=(1, 2)),
+    "min": lambda x: ops.min(x, axis=(0, 3), keepdims=True),
+    "normalize": lambda x: ops.group_norm(x, groups=2) + ops.layer_norm(x, axis=(1, 2)),
+    "one_hot": lambda x: ops.one_hot(ops.argmax(x, axis=2), 4, axis=1),
+    "permute_dims": lambda x: ops.permute_dims(x, (0, 2, -1, 1)),
+    "prod": lambda x: ops.prod(x, axis=2),
+    "resample2d": lambda x: ops.resize2d(x, (4, 4)),
+    "reshape": lambda x: ops.reshape(x, (-1, 12, 2)) * 2,
+    "roll": lambda x: ops.roll(x, (1, -1), axis=(1, 2)),
+    "softmax": lambda x: ops.softmax(x, axis=1),
+    "sort": lambda x: ops.sort(x, axis=2, descending=True),
+    "split": lambda x: ops.split(x, 2, axis=2),
+    "stack": lambda x, y: ops.stack([x, y], axis=1),
+    "sum": lambda x: ops.sum(x, axis=None) + ops.sum(x, axis=()),
+    "unstack": lambda x: ops.unstack(x, axis=1),
+    "vector_norm": lambda x: te.linalg.vector_norm(x, axis=1) + te.linalg.vector_norm(x, axis=2, ord=1).sum(),
+    "where": lambda x, y: ops.where(x > y, x, 0.0),
+}
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["in our order", "channels first"])
+@pytest.mark.parametrize("name", sorted(EXPORTS))
+def test_every_operation_in_both_orders_of_axes(exports, name, turned):
+    function = SPECIAL.get(name) or getattr(ops, name, None) or OPERATIONS[name].apply
+    count = len(inspect.signature(function if name in SPECIAL else OPERATIONS[name].forward).parameters)
+    least = 1.1 if name == "acosh" else 0.1
+
+    def call(inputs):
+        # A pooling of single pixels changes nothing, and gives its result in channels-first order.
+        return function(*[ops.max_pool2d(x, 1) if turned else x for x in inputs[:count]])
+
+    symbols = [nn.Input((3, 4, 2)), nn.Input((3, 4, 2))]
+    with np.errstate(all="ignore"):  # it is tried on zeros
+        model = nn.Model(symbols, layers.Lambda(call)(symbols))
+    batch = [least + 0.8 * np.random.default_rng(i).random((5, 3, 4, 2), np.float32) for i in range(2)]
+    seen = Seen()
+    with seen:
+        exports.compare(model, batch)
+    assert name in seen.names
+
+
+class Seen(Observer):
+    """The names of the operations that ran."""
+
+    def __init__(self):
+        self.names = set()
+
+    def forward(self, fn, inputs, params, result, node):
+        self.names.add(fn.name)
+
+
 class Attention(nn.Layer):
     """Two heads, where no place looks at what comes after it."""
 
@@ -445,6 +535,33 @@ def test_a_subclass_needs_an_example(exports):
     assert [o.name for o in proto.graph.output] == ["sum", "deep"]
 
 
+def test_a_model_that_is_not_built_takes_an_example(exports):
+    x = drawn((3, 4))
+    exports.compare(nn.Sequential([nn.Dense(3), nn.BatchNormalization(), nn.Dense(2)]), [x], example=x)
+    exports.compare(TwoInTwoOut(), [x, x], example=(x, x), arguments=list)
+
+
+def test_numbers_that_are_large(exports):
+    functions = (
+        ops.softplus, ops.logsigmoid, ops.softmax, ops.log_softmax, ops.gelu, ops.silu, ops.mish, ops.tanh,
+        ops.elu, ops.sigmoid, lambda x: ops.logsumexp(x, axis=-1),
+    )  # fmt: skip
+    model = sequential((4,), layers.Lambda(lambda x: [f(x) for f in functions]))
+    exports.compare(model, [np.array([[1e4, -1e4, 100, -100], [88.8, 89, 0, 1e-4]], np.float32)])
+
+
+def test_a_model_that_random_numbers_do_not_fit_says_what_to_give(exports):
+    def labels(x):
+        return ops.embedding(ops.astype(x, "int64"), Tensor(np.eye(10, dtype="f4")))
+
+    model = sequential((3,), layers.Lambda(labels))
+    with pytest.raises(TinygradEduError) as caught:
+        exports.write(model)
+    assert "inputs=x gives it others" in "".join(caught.value.__notes__)
+    x = drawn((6, 3), "int32").astype("f4")
+    exports.compare(model, [x], example=x)
+
+
 def test_a_single_layer_and_nested_models(exports):
     layer = nn.Dense(2)
     layer(drawn((3, 4)))
@@ -486,10 +603,16 @@ def test_exporting_changes_nothing(exports):
 
 # -- what is refused -------------------------------------------------------------------------------------
 
+
+def once_or_twice(x):
+    return x * 1.0 if ops.any(x > -9).item() else x * 2.0
+
+
 REFUSED = {
     "drawn at random": lambda x: x + np.random.default_rng().normal(size=x.shape).astype("f4"),
     "depend on the number of samples": lambda x: x / x.shape[0],
     "numbers were taken out": lambda x: x * (x.data > 0),
+    "taken out of a tensor here, and": once_or_twice,
     "taken out of a tensor here": lambda x: x if x.sum().item() > 0 else x * 2,
     "something else for 4 samples": lambda x: ops.stack([x[i] for i in range(x.shape[0])]),
     "no counterpart": lambda x: te.linalg.inv(x[:, :, None] * x[:, None] + np.eye(4, dtype="f4")),

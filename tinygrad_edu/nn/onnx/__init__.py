@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...errors import ArgumentError
 from ...files import writing
 from ...tensor import Tensor
+from ..layers.core import Embedding
 from ..module import Module
 from ..structure import flatten, is_structure, mapped, packed
 from ..symbolic import is_deep
@@ -28,13 +29,13 @@ def export_onnx(model: Any, path: Any, inputs: Any = None) -> None:
     Parameters
     ----------
     model
-        Built; a Model or any other Module.
+        A Model or any other Module.
     path
         The file.
     inputs
         Example inputs where the model doesn't know its shapes: a subclass, or an ``Input`` with a length of
         None. An array, a list or dict of them where ``call`` takes one, a tuple where it takes several; with
-        a batch axis, of any length.
+        a batch axis, of any length. The model is called on numbers that are drawn from it.
 
     Raises
     ------
@@ -44,6 +45,10 @@ def export_onnx(model: Any, path: Any, inputs: Any = None) -> None:
         tensor (``x.data``) to compute with them. Then nothing is written.
     FileError
         If the file can't be written.
+
+    Notes
+    -----
+    A float64 model stays one, but onnxruntime has no convolution of float64.
 
     Examples
     --------
@@ -64,7 +69,7 @@ def export_onnx(model: Any, path: Any, inputs: Any = None) -> None:
         import onnx
     except ImportError:
         raise ArgumentError("export_onnx: needs the onnx package; pip install 'tinygrad_edu[onnx]'") from None
-    from . import elementwise, images, products, reductions, shapes  # noqa: F401  # they enter operations
+    from . import operations  # noqa: F401  # which enters them
     from .graph import Graph
     from .trace import trace
 
@@ -72,7 +77,7 @@ def export_onnx(model: Any, path: Any, inputs: Any = None) -> None:
         raise ArgumentError(f"export_onnx: expected a model or a layer, got {type(model).__name__}")
     form, examples, names = _examples(model, inputs)
     rng = np.random.default_rng(0)
-    vocabulary = min((m.input_dim for m in model.modules() if hasattr(m, "input_dim")), default=None)
+    vocabulary = min((m.input_dim for m in model.modules() if isinstance(m, Embedding)), default=None)
 
     def draw(n: int) -> tuple[list[Tensor], Any]:
         tensors = [x.batch(rng, n, vocabulary) for x in examples]

@@ -7,6 +7,7 @@ both work in the order that their inputs are in, and no Transpose is left betwee
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ class Graph:
         self.scope = ""  # the module that computes
         self._taken: dict[str, int] = {}
         self._known: dict[Any, str] = {}  # arrays and vectors that are in the graph already
-        self.paddings: dict[str, tuple[Value, list[tuple[int, int]], Any]] = {}  # see images.pad
+        self.paddings: dict[str, tuple[Value, list[tuple[int, int]], Any]] = {}  # what Pad nodes did
         self.inputs: list[Value] = [
             Value(shape, dtype, last=self._unique(name))
             for name, shape, dtype in zip(names, trace.input_shapes, trace.input_dtypes, strict=True)
@@ -107,7 +108,7 @@ class Graph:
     def array(self, array: Any, dtype: Any = None, label: str = "") -> str:
         """Add numbers to the graph, once, and return their name."""
         numbers = np.ascontiguousarray(array, dtype).reshape(np.shape(array))
-        key = label, numbers.dtype.str, numbers.shape, numbers.tobytes()
+        key = label, numbers.dtype.str, numbers.shape, sha256(numbers.tobytes()).digest()
         if key not in self._known:
             shown = str(numbers.tolist()).replace(" ", "") if numbers.size <= 8 else str(numbers.shape)
             self._known[key] = self._unique(label or f"{numbers.dtype}:{shown}")
@@ -168,13 +169,11 @@ class Graph:
         if value.constant is not None:
             c = value.constant
             return self.value(Constant(c.array.astype(dtype), c.shape, c.label))
-        return self.result(value.shape, dtype, self._cast(value, dtype), first=value.is_first)
+        from onnx.helper import np_dtype_to_tensor_dtype
 
-    def _cast(self, value: Value, dtype: np.dtype[Any]) -> str:
-        import onnx
-
-        to = int(onnx.helper.np_dtype_to_tensor_dtype(dtype))
-        return self.node("Cast", self.name(value, first=value.is_first), to=to)
+        name = self.name(value, first=value.is_first)
+        name = self.node("Cast", name, to=int(np_dtype_to_tensor_dtype(dtype)))
+        return self.result(value.shape, dtype, name, first=value.is_first)
 
     def permuted(self, value: Value, axes: Sequence[int]) -> Value:
         """Return a value with its axes in another order."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...context import Observer, Where, context, no_grad, source_line, user_line
-from ...errors import ArgumentError
+from ...errors import ArgumentError, TinygradEduError
 from ...function import Function
 from ...tensor import Tensor
 from ..module import Module
@@ -160,6 +160,9 @@ class _Recorder(Observer):
             # The examples are random: that some have no logarithm, say, doesn't matter.
             with no_grad(), model.mode(training=False), np.errstate(all="ignore"), self:
                 return model(*arguments)
+        except TinygradEduError as error:
+            error.add_note("export_onnx calls the model on random numbers; inputs=x gives it others")
+            raise
         finally:
             for tensor in self.values.values():
                 tensor.__class__ = Tensor
@@ -194,6 +197,8 @@ def trace(model: Module, draw: Callable[[int], tuple[list[Tensor], Any]]) -> Tra
     ``draw(n)`` returns the tensors of a batch, and the arguments that hold them. Raises ArgumentError where
     the two calls differ in more than the number of samples.
     """
+    if not all(module.built for module in model.modules()):
+        _Recorder().run(model, *draw(SIZES[0][0]))  # which builds it, so that the calls that count are alike
     for sizes in SIZES:
         recorders = _Recorder(), _Recorder()
         results = [r.run(model, *draw(n)) for r, n in zip(recorders, sizes, strict=True)]
@@ -276,12 +281,12 @@ class _Comparison:
         if place is not None and place == self.second.places.get(id(y)):
             return self.folded.get(place, place)
         if isinstance(x, Tensor) and isinstance(y, Tensor):
-            merged = self._numbers(x._data, y._data, call, self.labels.get(id(x), ""))
-        else:
-            merged = self._numbers(np.asarray(x), np.asarray(y), call)
-        if isinstance(merged, Constant):
-            merged.weak = isinstance(x, int | float) and not isinstance(x, np.generic)
-        return merged
+            return self._numbers(x._data, y._data, call, self.labels.get(id(x), ""))
+        if isinstance(x, int | float) and not isinstance(x, np.generic):
+            constant = self._constant(np.asarray(x), np.asarray(y), call)
+            constant.weak = True
+            return constant
+        return self._numbers(np.asarray(x), np.asarray(y), call)
 
     def _numbers(self, x: Any, y: Any, call: Call, label: str = "") -> Result | Constant:
         """Return arrays of both calls as one constant, or as the value that they were taken out of."""
@@ -290,8 +295,8 @@ class _Comparison:
             for place in self.first.reads
             if place in self.second.reads
             and place not in self.folded
-            and np.array_equal(self.first.values[place]._data, x)
-            and np.array_equal(self.second.values[place]._data, y)
+            and _is_taken_out(self.first.values[place]._data, x)
+            and _is_taken_out(self.second.values[place]._data, y)
         ]
         if found:
             self.ambiguous |= len(found) > 1
@@ -342,6 +347,11 @@ class _Comparison:
             f"an argument is {x!r} for {self.sizes[0]} samples and {y!r} for {self.sizes[1]}, which isn't in "
             "proportion; only lengths that are multiples of the batch's can be left open"
         )
+
+
+def _is_taken_out(value: NDArray[Any], x: NDArray[Any]) -> bool:
+    """Tell whether x has a value's numbers, maybe in another dtype; a bool is no number."""
+    return (value.dtype == bool) == (x.dtype == bool) and np.array_equal(value, x)
 
 
 def _same(x: NDArray[Any], y: NDArray[Any]) -> bool:

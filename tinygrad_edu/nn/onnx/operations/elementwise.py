@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import EXPORTS, Graph, Value
-from .trace import Call
+from ..graph import EXPORTS, Graph, Value
+from ..trace import Call
 
 __all__: list[str] = []
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Graph, Value, channels_first, exports
-from .trace import Call, Dim, Shape
+from ..graph import Graph, Value, channels_first, exports
+from ..trace import Call, Dim, Shape
 
 __all__: list[str] = []
 

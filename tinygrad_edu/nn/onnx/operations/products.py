@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Graph, Value, exports
-from .trace import Call
+from ..graph import Graph, Value, exports
+from ..trace import Call
 
 __all__: list[str] = []
 
@@ -51,6 +51,8 @@ def _normalize(graph: Graph, call: Call, inputs: list[Value]) -> list[Value]:
     names, first = graph.together(values, shape)
     x, gamma, beta = names
     axes = sorted(a % len(shape) for a in call.params["axes"])
+    if not axes:
+        raise call.refusal("normalising each number by itself has no counterpart in ONNX here")
     along = graph.array(graph.axes(values[0], axes) if first else axes, np.int64)
     mean = graph.node("ReduceMean", x, along, keepdims=1)
     centred = graph.node("Sub", x, mean)

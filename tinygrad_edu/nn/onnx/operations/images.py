@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Graph, Value, exports
-from .trace import Call
+from ..graph import Graph, Value, exports
+from ..trace import Call
 
 __all__: list[str] = []
 
@@ -89,7 +89,7 @@ def _resizing(graph: Graph, call: Call, inputs: list[Value]) -> Value:
 
     With other ratios runtimes round the places of the pixels in their own ways, a blend's weights are exact.
     """
-    from ...ops.resizing import _bilinear, _nearest
+    from ....ops.resizing import _bilinear, _nearest
 
     blends = [call.params["down"], call.params["across"]]
     sizes = [(blend.size, len(blend.starts) - 1) for blend in blends]

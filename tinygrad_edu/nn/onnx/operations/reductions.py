@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Graph, Value, channels_first, exports
-from .trace import Call
+from ..graph import Graph, Value, channels_first, exports
+from ..trace import Call
 
 __all__: list[str] = []
 
