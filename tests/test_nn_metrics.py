@@ -152,6 +152,38 @@ def test_answers_of_yes_or_no_as_scikit_learn_has_them(seed, n, weighted):
     np.testing.assert_allclose(ours, sk.roc_auc_score(y, p, sample_weight=w), atol=1e-9)
 
 
+@given(seed=st.integers(0, 1000), n=st.integers(4, 30))
+def test_counts_and_areas_by_their_definition(seed, n):
+    """Thresholds in any order; areas as sums of small pieces."""
+    rng = np.random.default_rng(seed)
+    y, p = np.append(rng.integers(0, 2, n - 2), [0, 1]), rng.random(n)
+    thresholds = np.array([0.7, 0.1, 0.9, 0.4])
+    says = p > thresholds[:, None]
+    tp, fp = np.count_nonzero(says & (y == 1), axis=1), np.count_nonzero(says & (y == 0), axis=1)
+    np.testing.assert_array_equal(measured(M.TruePositives(thresholds), y, p), tp)
+    np.testing.assert_array_equal(measured(M.FalsePositives(thresholds), y, p), fp)
+    np.testing.assert_allclose(measured(M.Precision(thresholds), y, p), tp / np.maximum(tp + fp, 1))
+
+    says = p > np.array([-1, 0.1, 0.4, 0.7, 0.9, 2])[:, None]
+    tp, fp = np.count_nonzero(says & (y == 1), axis=1), np.count_nonzero(says & (y == 0), axis=1)
+    for curve, x, height in (
+        ("ROC", fp / np.sum(y == 0), tp / np.sum(y)),
+        ("PR", tp / np.sum(y), tp / np.maximum(tp + fp, 1)),
+    ):
+        for method, pick in (("minoring", np.minimum), ("majoring", np.maximum)):
+            expected = np.sum((x[:-1] - x[1:]) * pick(height[:-1], height[1:]))
+            ours = measured(M.AUC(curve=curve, summation_method=method, thresholds=thresholds), y, p)
+            np.testing.assert_allclose(ours, expected, atol=1e-9)
+    # Between two thresholds the counts move along a line: precision there, over many small steps in recall.
+    steps = (np.arange(20_000) + 0.5) / 20_000
+    expected = 0.0
+    for i in range(5):
+        true, false = (c[i + 1] + steps * (c[i] - c[i + 1]) for c in (tp, fp))
+        expected += np.mean(true / np.maximum(true + false, 1e-12)) * (tp[i] - tp[i + 1]) / np.sum(y)
+    ours = measured(M.AUC(curve="PR", thresholds=thresholds), y, p)
+    np.testing.assert_allclose(ours, expected, atol=1e-3)
+
+
 @given(seed=st.integers(0, 1000), n=st.integers(3, 30), weighted=st.booleans())
 def test_regression_as_scikit_learn_has_it(seed, n, weighted):
     from sklearn import metrics as sk
@@ -481,6 +513,19 @@ def test_evaluating_in_the_middle_leaves_a_metric_as_it_was():
     fresh.evaluate(x, y, verbose=0)
     with pytest.raises(DataError, match="no result yet"):
         fresh.objective.metrics[0].result()
+
+    class Late(nn.metrics.Metric):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            if not hasattr(self, "seen"):
+                self.seen = self.add_weight()
+            self.seen.assign_add(len(y_true))
+
+        def result(self):
+            return self.seen
+
+    fresh.compile("sgd", "categorical_crossentropy", [Late()])
+    assert fresh.evaluate(x, y, verbose=0, return_dict=True)["late"] == 12
+    assert fresh.train_on_batch(x[:5], y[:5], return_dict=True)["late"] == 5
 
 
 def test_one_output_may_be_named():
