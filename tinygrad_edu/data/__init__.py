@@ -9,9 +9,11 @@ from tinygrad_edu.data.folds import k_fold, leave_one_out
 from tinygrad_edu.data.idx import read_idx, write_idx
 from tinygrad_edu.data.images import digits, dresses_coats, lesions, mnist_5000
 from tinygrad_edu.data.loader import DataLoader
+from tinygrad_edu.data.makers import blobs, circles, four_blobs, linear, moons, sinusoid, spirals
 from tinygrad_edu.data.mnist_files import fashion_mnist, mnist
 from tinygrad_edu.data.molecules import molecules
 from tinygrad_edu.data.npy import read_npy
+from tinygrad_edu.data.phantoms import phantoms
 from tinygrad_edu.data.prepare import one_hot, train_test_split, train_validation_test_split
 from tinygrad_edu.data.scaling import min_max_scale, standardize
 from tinygrad_edu.data.tables import read_csv
@@ -21,27 +23,35 @@ __all__ = [
     "About",
     "DataLoader",
     "Dataset",
+    "blobs",
     "breast_cancer",
+    "circles",
     "class_weights",
     "diabetes",
     "digits",
     "downsample",
     "dresses_coats",
     "fashion_mnist",
+    "four_blobs",
     "iris",
     "k_fold",
     "leave_one_out",
     "lesions",
     "leukaemia",
+    "linear",
     "min_max_scale",
     "mnist",
     "mnist_5000",
     "molecules",
+    "moons",
     "one_hot",
+    "phantoms",
     "read_csv",
     "read_idx",
     "read_npy",
+    "sinusoid",
     "smote",
+    "spirals",
     "standardize",
     "train_test_split",
     "train_validation_test_split",

@@ -243,5 +243,7 @@ class Dataset(About):
         if self.feature_names:
             more = f", … ({len(self.feature_names)} in all)" if len(self.feature_names) > 13 else ""
             lines.append("  features " + ", ".join(self.feature_names[: 13 if not more else 3]) + more)
-        lines += [f"  licence  {self.licence}", f"  source   {self.source}", f"  cite     {self.citation}"]
+        lines += [f"  licence  {self.licence}", f"  source   {self.source}"]
+        if self.citation:
+            lines.append(f"  cite     {self.citation}")
         return "\n".join(lines)
