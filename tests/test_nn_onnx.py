@@ -153,6 +153,10 @@ CASES = [  # a layer, and the shape of a sample
     (lambda: layers.GRU(3), ROW),
     (lambda: layers.GRU(3, return_sequences=True, reset_after=False), ROW),
     (lambda: layers.SimpleRNN(3), ROW),
+    (lambda: layers.Bidirectional(layers.LSTM(3, return_sequences=True)), ROW),
+    (lambda: layers.Bidirectional(layers.GRU(3), merge_mode="ave"), ROW),
+    (lambda: layers.TimeDistributed(layers.Dense(3, "relu")), ROW),
+    (lambda: layers.TimeDistributed(layers.Conv1D(3, 2)), IMAGE),
 ]
 
 
@@ -194,10 +198,28 @@ def test_a_layer_of_two_inputs(exports, layer):
     assert [x.name for x in proto.graph.input] == ["a", "b"]
 
 
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize(
+    "attend",
+    [
+        lambda a, b, causal: layers.MultiHeadAttention(2, 3)(a, b, use_causal_mask=causal),
+        lambda a, b, causal: layers.MultiHeadAttention(2, 3, output_shape=5)(
+            a, b, use_causal_mask=causal, attention_mask=np.tri(6, 5), return_attention_scores=True
+        ),
+        lambda a, b, causal: layers.Attention(use_scale=True)([a, b], use_causal_mask=causal),
+        lambda a, b, causal: layers.Attention(score_mode="concat")([a, b], use_causal_mask=causal),
+        lambda a, b, causal: layers.AdditiveAttention()([a, b], use_causal_mask=causal),
+    ],
+)
+def test_layers_of_attention(exports, attend, causal):
+    a, b = nn.Input((6, 4), name="a"), nn.Input((5, 4), name="b")
+    exports.compare(nn.Model([a, b], attend(a, b, causal)), [drawn((3, 6, 4)), drawn((3, 5, 4), seed=1)])
+
+
 NOT_HERE = {"Input", "InputLayer", "Layer"}
 ELSEWHERE = {  # in tests of their own, or refused
     "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Embedding",
-    "Sampling",
+    "Sampling", "MultiHeadAttention", "Attention", "AdditiveAttention",
 }  # fmt: skip
 
 

@@ -71,8 +71,12 @@ def array(value: Any) -> Any:
     return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
 
 
-def agree(ours: Any, theirs: Any, what: str, tolerance: float = TOLERANCE) -> None:
-    """Assert that two arrays, or structures of them, are equal but for rounding."""
+def agree(ours: Any, theirs: Any, what: str, tolerance: float = TOLERANCE, least: float = 0.0) -> None:
+    """Assert that two arrays, or structures of them, are equal but for rounding.
+
+    That is relative to the largest number of an array, and to ``least`` if that is larger: for arrays that
+    are 0, or nearly, because terms of order 1 cancel out in them.
+    """
     ours, theirs = flatten(ours), flatten(theirs)
     assert len(ours) == len(theirs), f"{what}: {len(ours)} arrays, and Keras has {len(theirs)}"
     for a, b in zip(map(array, ours), map(array, theirs), strict=True):
@@ -80,7 +84,7 @@ def agree(ours: Any, theirs: Any, what: str, tolerance: float = TOLERANCE) -> No
         a, b = a.astype("f8"), b.astype("f8")
         np.testing.assert_array_equal(np.isfinite(a), np.isfinite(b), err_msg=what)
         known = np.isfinite(b)
-        scale = float(np.abs(b[known]).max(initial=0)) or 1.0
+        scale = float(np.abs(b[known]).max(initial=least)) or 1.0
         apart = float(np.abs(a - b)[known].max(initial=0)) / scale
         assert apart <= tolerance, f"{what}: {apart:.1e} of the scale {scale:.2e} apart\n{a}\n{b}"
         np.testing.assert_array_equal(a[~known], b[~known], err_msg=what)
@@ -118,6 +122,7 @@ def compare(
     *inputs: Any,
     training: tuple[bool, ...] = (False, True),
     tolerance: float = TOLERANCE,
+    least: float = 0.0,
     **arguments: Any,
 ) -> tuple[Any, Any]:
     """Build a layer or model from a source text both ways, and compare everything about them.
@@ -142,7 +147,7 @@ def compare(
             for call, layer in ((call_ours, ours), (call_theirs, theirs))
         ]
         for key, result in answers[0].items():
-            agree(result, answers[1][key], f"{what}: {key}", tolerance)
+            agree(result, answers[1][key], f"{what}: {key}", tolerance, least)
     return theirs, ours
 
 

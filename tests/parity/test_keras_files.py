@@ -81,6 +81,14 @@ y = layers.SimpleRNN(3, use_bias=False, return_sequences=True)(layers.LSTM(3, re
 model = keras.Model(x, [layers.GRU(3)(y), layers.GRU(3, dropout=0.1, seed=1)(x)])
 """
 
+ATTENTION = """
+x = layers.Input((5, 4))
+y = layers.MultiHeadAttention(2, 3)(x, x) + layers.MultiHeadAttention(2, 3, use_bias=False)(x, x)
+y = layers.Attention(use_scale=True, score_mode="concat")([y, x])
+y = layers.Bidirectional(layers.GRU(3, return_sequences=True))(layers.AdditiveAttention()([y, x]))
+model = keras.Model(x, layers.TimeDistributed(layers.Dense(2))(y))
+"""
+
 MODELS = {
     "cnn": (CNN, [(4, 6, 6, 1)]),
     "towers": (TOWERS, [(4, 3), (4, 3)]),
@@ -91,6 +99,7 @@ MODELS = {
     "dicts": (DICTS, [(4, 3), (4, 3)]),
     "lists": (LISTS, [(4, 3)]),
     "recurrent": (RECURRENT, [(4, 5, 3)]),
+    "attention": (ATTENTION, [(4, 5, 4)]),
 }
 
 

@@ -49,3 +49,34 @@ def test_initial_states(keras, kind, mask):
     source = f"layers.{kind}(4, return_sequences=True, return_state=True)"
     compare(keras, source, (4, 5, 3), states, mask=mask)
     compare(keras, f"layers.{kind}(4)", (4, 5, 3), states, mask=mask)
+
+
+@pytest.mark.parametrize("merge", ["concat", "sum", "ave", "mul", None])
+@pytest.mark.parametrize(
+    "options", ["", ", return_sequences=True", ", return_sequences=True, return_state=True"]
+)
+def test_both_ways(keras, merge, options):
+    source = f"layers.Bidirectional(layers.LSTM(3{options}), merge_mode={merge!r})"
+    theirs, ours = compare(keras, source, (4, 5, 3))
+    assert "/backward_lstm" in theirs.weights[3].path
+    assert [name for name, _ in ours.named_weights()][3] == "backward_layer/kernel"
+    compare(keras, source, (4, 5, 3), mask=MASK)
+    compare(keras, source, (4, 5, 3), [(4, 3)] * 4)
+
+
+def test_both_ways_with_a_layer_for_each(keras):
+    each = "layers.GRU(3, return_sequences=True), backward_layer=layers.SimpleRNN(3, return_sequences=True"
+    compare(keras, f"layers.Bidirectional({each}, go_backwards=True))", (4, 5, 3))
+
+
+@pytest.mark.parametrize(
+    ("source", "shape"),
+    [
+        ("layers.TimeDistributed(layers.Dense(3, 'relu', kernel_regularizer='l2'))", (4, 5, 3)),
+        ("layers.TimeDistributed(layers.Conv2D(3, 2, padding='same'))", (2, 3, 4, 4, 2)),
+        ("layers.TimeDistributed(layers.LSTM(3))", (2, 3, 4, 2)),
+        ("layers.TimeDistributed(layers.Flatten())", (2, 3, 4, 2)),
+    ],
+)
+def test_at_each_step(keras, source, shape):
+    compare(keras, source, shape)

@@ -162,7 +162,7 @@ class Graph:
             args = mapped(shape_of, positional(call.layer, call.args, call.kwargs))
             while args and args[-1] is None:
                 args = args[:-1]
-            found = shapes_in(call.layer.compute_output_shape(*args))
+            found = shapes_in(call.layer.call_shape(args, call.kwargs))
             known |= {(call, i): shape for i, shape in enumerate(found)}
         return mapped(shape_of, self.outputs)
 

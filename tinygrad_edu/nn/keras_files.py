@@ -41,6 +41,14 @@ INSIDE: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     ("SimpleRNN", "LSTM", "GRU"), ("cell/vars/0", "cell/vars/1", "cell/vars/2")
 )
 
+# Attributes that Keras calls otherwise.
+CALLED: Mapping[str, Mapping[str, str]] = {
+    "MultiHeadAttention": {
+        "query": "query_dense", "key": "key_dense", "value": "value_dense",
+        "attention_output": "output_dense",
+    },
+}  # fmt: skip
+
 
 def is_keras_file(start: bytes) -> bool:
     """Tell by its first bytes whether a file may be one of Keras'."""
@@ -211,7 +219,8 @@ def _attributes(module: Module) -> list[tuple[str, Any]]:
             if not isinstance(module, Sequential):
                 found["layers"] = keras_order(module.graph)
     rest = sorted(found.keys() - first, key=lambda name: (name.startswith("_"), name))
-    return [(name, found[name]) for name in (*first, *rest)]
+    called = CALLED.get(type(module).__name__, {})
+    return [(called.get(name, name), found[name]) for name in (*first, *rest)]
 
 
 def keras_order(graph: Graph) -> list[Module]:

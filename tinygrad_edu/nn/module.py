@@ -12,7 +12,7 @@ from ..context import anchor, context, user_line
 from ..errors import ArgumentError, DTypeError, ShapeError, unknown_name
 from ..tensor import Tensor
 from .named import class_name, register_class, snake_case
-from .symbolic import contains_symbol, positional, record
+from .symbolic import contains_symbol, positional, record, taken_by_place
 
 __all__ = ["Module", "Parameter"]
 
@@ -244,7 +244,7 @@ class Module:
             if contains_symbol([inputs, arguments]):
                 return record(self, inputs, arguments | ({} if training is None else {"training": training}))
             if not inputs:
-                inputs, arguments = positional(self, inputs, arguments), {}
+                inputs, arguments = taken_by_place(self, arguments)
         before = context.module
         before_where = context.where
         context.where = user_line(2)
@@ -377,4 +377,11 @@ def not_negative(value: Any, name: str) -> float:
     """Return a finite number of at least 0, or say that it should have been one."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < np.inf:
         raise ArgumentError(f"{name}: expected a number of at least 0, got {value!r}")
+    return float(value)
+
+
+def share(value: Any, name: str) -> float:
+    """Return a number of at least 0 and below 1, such as a dropout's rate, or say that it should be one."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < 1:
+        raise ArgumentError(f"{name} must be at least 0 and below 1, got {value!r}")
     return float(value)

@@ -18,7 +18,7 @@ from .structure import flatten, is_structure, mapped
 
 __all__ = [
     "Call", "Shape", "SymbolicTensor", "contains_symbol", "is_deep", "is_shape", "positional", "record",
-    "shapes_in", "shapes_of",
+    "shapes_in", "shapes_of", "taken_by_place",
 ]  # fmt: skip
 
 Shape = tuple[int | None, ...]  # the batch axis first; None where a length isn't fixed
@@ -200,7 +200,7 @@ def record(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     dtype = layer.symbolic_dtype(next(call.symbols()).dtype)
     result = mapped(
         lambda shape: SymbolicTensor(tuple(shape), dtype, call, next(places)),
-        layer.compute_output_shape(*shapes),
+        layer.call_shape(shapes, kwargs),
         is_deep,
     )
     layer.symbolic_results = [*layer.symbolic_results, mapped(ref, result)]
@@ -215,3 +215,10 @@ def positional(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tup
         return inspect.signature(layer.call).bind(*args, **kwargs).args
     except TypeError as error:
         raise ShapeError(f"{layer.name}: {error}") from None
+
+
+def taken_by_place(layer: Any, arguments: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments given by name as those given by place, as far as that goes, and the rest by name."""
+    inputs = positional(layer, (), arguments)
+    names = list(inspect.signature(layer.call).parameters)[: len(inputs)]
+    return inputs, {name: value for name, value in arguments.items() if name not in names}

@@ -98,6 +98,17 @@ def scaled_dot_product_attention(
         )
     if not 0 <= number("scaled_dot_product_attention: dropout", dropout) < 1:
         raise ArgumentError(f"scaled_dot_product_attention: dropout must be in [0, 1), got {dropout!r}")
+    weights = attention_weights(query, key, mask, is_causal, scale)
+    if dropout:
+        weights = ops.dropout(weights, dropout, generator=generator)
+    return ops.matmul(weights, value)
+
+
+def attention_weights(
+    query: Any, key: Any, mask: Any = None, is_causal: bool = False, scale: float | None = None
+) -> Tensor:
+    """Return softmax(Q Kᵀ · scale), what ``scaled_dot_product_attention`` weighs the values by."""
+    qs, ks = shape_of(query), shape_of(key)
     factor = 1 / math.sqrt(max(qs[-1], 1)) if scale is None else number("scale", scale)
     scores = ops.matmul(ops.multiply(query, factor), ops.matrix_transpose(key))
     allowed = np.tri(qs[-2], ks[-2], dtype=bool) if is_causal else None
@@ -115,12 +126,13 @@ def scaled_dot_product_attention(
         else:
             raise DTypeError(f"attention: the mask must be bools or floats, got {numbers.dtype}")
         allowed = open_ if allowed is None else allowed & open_
+    return masked_softmax(scores, allowed)
+
+
+def masked_softmax(scores: Any, allowed: Any) -> Tensor:
+    """Return the softmax over the scores that are allowed, and zeros for a row of which none is."""
     if allowed is None:
-        weights = ops.softmax(scores)
-    else:
-        # Not -inf: a row of nothing else would be nan. Half, so that taking the maximum off can't overflow.
-        lowest = float(np.finfo(scores.dtype).min) / 2
-        weights = ops.where(allowed, ops.softmax(ops.where(allowed, scores, lowest)), 0.0)
-    if dropout:
-        weights = ops.dropout(weights, dropout, generator=generator)
-    return ops.matmul(weights, value)
+        return ops.softmax(scores)
+    # Not -inf: a row of nothing else would be nan. Half, so that taking the maximum off can't overflow.
+    lowest = float(np.finfo(scores.dtype).min) / 2
+    return ops.where(allowed, ops.softmax(ops.where(allowed, scores, lowest)), 0.0)

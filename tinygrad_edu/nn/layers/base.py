@@ -136,6 +136,10 @@ class Layer(Module):
         """Return the shape of the result; by default it is tried out on zeros."""
         return self._trial(*input_shapes)
 
+    def call_shape(self, input_shapes: Any, settings: dict[str, Any]) -> Any:
+        """Return the shape of what a call gives; for layers that give more or less as its settings say."""
+        return self.compute_output_shape(*input_shapes)
+
     def _trial(self, *input_shapes: Any) -> Any:
         """Compute with zeros: the shape of the result, or a structure of shapes.
 

@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ... import ops
-from ...errors import ArgumentError
 from ...ops.activations import SELU_ALPHA, SELU_SCALE
 from ...random import default_generator
 from ...tensor import Tensor
-from ..module import not_negative
+from ..module import not_negative, share
 from .base import SameShape
 from .windows import expect_channels_last, expect_rank
 
@@ -66,7 +65,7 @@ class Dropout(_Noise):
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **options: Any) -> None:
         super().__init__(seed, **options)
-        self.rate = _rate(self, rate)
+        self.rate = share(rate, f"{type(self).__name__}: rate")
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
     def noisy(self, x: Any) -> Tensor:
@@ -151,7 +150,7 @@ class GaussianDropout(_Noise):
 
     def __init__(self, rate: float, seed: int | None = None, **options: Any) -> None:
         super().__init__(seed, **options)
-        self.rate = _rate(self, rate)
+        self.rate = share(rate, f"{type(self).__name__}: rate")
 
     def noisy(self, x: Any) -> Tensor:
         return ops.multiply(x, 1 + math.sqrt(self.rate / (1 - self.rate)) * self.normal(x))
@@ -174,10 +173,3 @@ class AlphaDropout(Dropout):
         lowest = -SELU_SCALE * SELU_ALPHA
         a = ((1 - self.rate) * (1 + self.rate * lowest**2)) ** -0.5
         return ops.add(ops.multiply(ops.where(kept, x, lowest), a), -a * lowest * self.rate)
-
-
-def _rate(layer: Any, rate: Any) -> float:
-    name = type(layer).__name__
-    if isinstance(rate, bool) or not isinstance(rate, int | float | np.number) or not 0 <= rate < 1:
-        raise ArgumentError(f"{name}: rate must be at least 0 and below 1, got {rate!r}")
-    return float(rate)

@@ -12,13 +12,14 @@ from numpy.typing import DTypeLike, NDArray
 
 from ... import ops
 from ...context import context
-from ...errors import ArgumentError, DTypeError, ShapeError
+from ...errors import ArgumentError, ShapeError
 from ...tensor import Tensor
 from .. import activations
 from ..initializers import Initializer
-from ..module import positive
+from ..module import positive, share
 from ..symbolic import is_shape
 from .base import Layer, Shape
+from .masks import checked_mask
 
 __all__ = ["GRU", "LSTM", "SimpleRNN"]
 
@@ -60,15 +61,13 @@ class _Recurrent(Layer):
     ) -> None:
         super().__init__(**options)
         kind = type(self).__name__
-        for name, rate in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
-            if not 0 <= rate < 1:
-                raise ArgumentError(f"{kind}: {name} must be at least 0 and below 1, got {rate!r}")
         if use_cudnn is True:
             raise ArgumentError(f"{kind}: there is no cuDNN here; leave use_cudnn out")
         self.units = positive(units, f"{kind}: units")
         self.activation = activations.get(activation)
         self.use_bias = use_bias
-        self.dropout, self.recurrent_dropout = float(dropout), float(recurrent_dropout)
+        self.dropout = share(dropout, f"{kind}: dropout")
+        self.recurrent_dropout = share(recurrent_dropout, f"{kind}: recurrent_dropout")
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
         self.zero_output_for_mask = zero_output_for_mask
@@ -130,7 +129,7 @@ class _Recurrent(Layer):
         if count == 0:
             raise ShapeError(f"{self.name}: the sequences have no steps: shape {sequences.shape}")
         states = self._begin(batch, initial_state)
-        known = None if mask is None else self._checked_mask(mask, (batch, count))
+        known = None if mask is None else checked_mask(f"{self.name}: mask", mask, (batch, count))
         masks = self._drawn(self.dropout, (batch, features))
         recurrent_masks = self._drawn(self.recurrent_dropout, (batch, self.units))
         inputs = self.inputs(ops.permute_dims(sequences, (1, 0, 2)), masks)
@@ -174,14 +173,6 @@ class _Recurrent(Layer):
         self.states = None
 
     reset_states = reset_state  # Keras has both names
-
-    def _checked_mask(self, mask: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        known = np.asarray(mask)
-        if known.shape != shape:
-            raise ShapeError(f"{self.name}: mask must be (batch, steps) = {shape}, got {known.shape}")
-        if known.dtype.kind not in "biuf":
-            raise DTypeError(f"{self.name}: mask must be of bools, got {known.dtype}")
-        return known.astype(bool)
 
     def _without_gaps(self, result: Any, known: NDArray[np.bool_]) -> Any:
         """Put zeros where nothing was read yet; with ``zero_output_for_mask``, at each masked step."""
