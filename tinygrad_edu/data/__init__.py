@@ -3,6 +3,16 @@
 Nothing here needs the tensor engine: everything takes and returns NumPy arrays.
 """
 
+from tinygrad_edu.data.augment import (
+    Augmentation,
+    RandomBrightness,
+    RandomCrop,
+    RandomFlip,
+    RandomNoise,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from tinygrad_edu.data.balance import class_weights, downsample, smote, upsample
 from tinygrad_edu.data.dataset import About, Dataset
 from tinygrad_edu.data.folds import k_fold, leave_one_out
@@ -18,11 +28,20 @@ from tinygrad_edu.data.prepare import one_hot, train_test_split, train_validatio
 from tinygrad_edu.data.scaling import min_max_scale, standardize
 from tinygrad_edu.data.tables import read_csv
 from tinygrad_edu.data.tabular import breast_cancer, diabetes, iris, leukaemia, wine_quality
+from tinygrad_edu.data.warp import warp
 
 __all__ = [
     "About",
+    "Augmentation",
     "DataLoader",
     "Dataset",
+    "RandomBrightness",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomNoise",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "blobs",
     "breast_cancer",
     "circles",
@@ -56,6 +75,7 @@ __all__ = [
     "train_test_split",
     "train_validation_test_split",
     "upsample",
+    "warp",
     "wine_quality",
     "write_idx",
 ]
