@@ -68,7 +68,10 @@ def _both(caller: str, path: Source, stored: NDArray[Any]) -> tuple[NDArray[Any]
             f"{caller}: {path} holds {type(inside).__name__}, in which features and labels aren't to be "
             "found; save them as two .npy files."
         )
-    return np.asarray(x), np.asarray(y)
+    try:
+        return np.asarray(x), np.asarray(y)
+    except ValueError as error:
+        raise DataError(f"{caller}: {path} holds lists that are no arrays ({error}).") from error
 
 
 def check_whole(name: str, path: Source, found: tuple[int, ...], whole: tuple[int, ...]) -> None:

@@ -76,7 +76,9 @@ def _first_file(folder: Path, name: str) -> Path | None:
 
 
 def find_file(path: str | PathLike[str]) -> Path:
-    """Find a file that a user named: by its path, or by its name within ``TINYGRAD_EDU_DATA``.
+    """Find a file that a user named: by its path, or within ``TINYGRAD_EDU_DATA`` and the folders in it.
+
+    The ending ``.npy`` may be left out.
 
     Raises
     ------
@@ -84,16 +86,17 @@ def find_file(path: str | PathLike[str]) -> Path:
         There is none, or the folder has several of that name.
     """
     named = Path(path).expanduser()
-    if named.is_file():
-        return named
     if named.is_dir():
         raise FileError(f"{named} is a folder; give the path of a file.")
     folder = user_folder()
-    if folder is None or named.is_absolute():
-        hint = "" if folder else " Or set TINYGRAD_EDU_DATA to the folder that holds it."
-        raise FileError(f"no file {named}; check the path.{hint}")
-    found = [place for place in (folder / named, *sorted(folder.glob(f"*/{named}"))) if place.is_file()]
-    if len(found) != 1:
-        which = "it holds " + " and ".join(map(str, found)) if found else "it isn't there either"
-        raise FileError(f"no file {named} here, and in TINYGRAD_EDU_DATA ({folder}) {which}; give its path.")
-    return found[0]
+    own = [] if folder is None or named.is_absolute() else [folder, *sorted(folder.glob("*/"))]
+    for place in ([Path()], own):
+        for form in (named, named.with_name(f"{named.name}.npy")):
+            found = [path for path in (folder / form for folder in place) if path.is_file()]
+            if len(found) > 1:
+                raise FileError(f"several files are {form}: {', '.join(map(str, found))}; give one's path.")
+            if found:
+                return found[0]
+    where = f"neither here nor in TINYGRAD_EDU_DATA ({folder})" if own else "check the path"
+    hint = "" if folder else ", or set TINYGRAD_EDU_DATA to the folder that holds it"
+    raise FileError(f"no file {named}; {where}{hint}.")
