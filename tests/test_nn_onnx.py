@@ -382,6 +382,10 @@ SPECIAL = {
     "argmin": lambda x: ops.argmin(x, axis=1, keepdims=True),
     "astype": lambda x: ops.astype(x * 10, "int64"),
     "avg_pool2d": lambda x: ops.avg_pool2d(x, (2, 1)),
+    "bitwise_and": lambda x, y: ((x > 0.5) & (y > 0.5), ops.astype(x * 9, "int32") & 5),
+    "bitwise_invert": lambda x: (~(x > 0.5), ~ops.astype(x * 9, "int32")),
+    "bitwise_or": lambda x, y: ((x > 0.5) | (y > 0.5), ops.astype(x * 9, "int32") | 5),
+    "bitwise_xor": lambda x, y: ((x > 0.5) ^ (y > 0.5), ops.astype(x * 9, "int32") ^ 5),
     "broadcast_to": lambda x: ops.broadcast_to(x, (2, *x.shape)),
     "clip": lambda x: ops.clip(x, 0.3, 0.6),
     "concat": lambda x, y: ops.concat([x, y, x], axis=-1),
@@ -656,6 +660,9 @@ def test_what_has_no_counterpart_is_refused_and_nothing_written(tmp_path, reason
 def test_bad_arguments_are_refused(tmp_path):
     with pytest.raises(ArgumentError, match="expected a model or a layer, got int"):
         nn.export_onnx(3, tmp_path / "model.onnx")
+    stateful = nn.Sequential([nn.Input((5, 3), batch_size=4), layers.LSTM(2, stateful=True)])
+    with pytest.raises(ArgumentError, match="keeps states"):
+        nn.export_onnx(stateful, tmp_path / "model.onnx")
     with pytest.raises(ArgumentError, match="batch axis"):
         nn.export_onnx(nn.Dense(2), tmp_path / "model.onnx", 3.0)
     with pytest.raises(FileError, match="can't write"):

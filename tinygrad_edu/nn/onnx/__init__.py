@@ -75,6 +75,11 @@ def export_onnx(model: Any, path: Any, inputs: Any = None) -> None:
 
     if not isinstance(model, Module):
         raise ArgumentError(f"export_onnx: expected a model or a layer, got {type(model).__name__}")
+    if any(getattr(module, "stateful", False) for module in model.modules()):
+        raise ArgumentError(
+            f"export_onnx: {model.name} keeps states from one batch to the next (stateful=True), and a file "
+            "keeps nothing; take the states as inputs (initial_state) and return them (return_state=True)"
+        )
     form, examples, names = _examples(model, inputs)
     rng = np.random.default_rng(0)
     vocabulary = min((m.input_dim for m in model.modules() if isinstance(m, Embedding)), default=None)

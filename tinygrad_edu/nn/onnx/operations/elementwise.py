@@ -147,6 +147,16 @@ def _floor_divide(graph: Graph, call: Call, inputs: list[Value]) -> Value:
     return _write(graph, call, inputs, call.dtypes[0], formula(lambda w, a, b: w.Floor(w.Div(a, b))))
 
 
+def _bits(kind: str, on_bools: str) -> Any:
+    """Write an operation on bits, which ONNX has under another name for bools."""
+
+    def export(graph: Graph, call: Call, inputs: list[Value]) -> Value:
+        dtype = call.dtypes[0]
+        return _write(graph, call, inputs, dtype, node(on_bools if dtype.kind == "b" else kind))
+
+    return export
+
+
 def _clip(graph: Graph, call: Call, inputs: list[Value]) -> Value:
     bounds = call.params.pop("min"), call.params.pop("max")
 
@@ -174,4 +184,14 @@ def _astype(graph: Graph, call: Call, inputs: list[Value]) -> Value:
     return graph.cast(inputs[0], call.dtypes[0])
 
 
-EXPORTS.update(remainder=_remainder, floor_divide=_floor_divide, clip=_clip, where=_where, astype=_astype)
+EXPORTS.update(
+    remainder=_remainder,
+    floor_divide=_floor_divide,
+    clip=_clip,
+    where=_where,
+    astype=_astype,
+    bitwise_and=_bits("BitwiseAnd", "And"),
+    bitwise_or=_bits("BitwiseOr", "Or"),
+    bitwise_xor=_bits("BitwiseXor", "Xor"),
+    bitwise_invert=_bits("BitwiseNot", "Not"),
+)
