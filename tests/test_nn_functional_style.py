@@ -319,3 +319,21 @@ def test_a_model_that_is_dropped_is_freed_at_once():
             assert [w() for w in weights if w() is not None] == []
     finally:
         gc.enable()
+
+
+def test_a_layer_s_mode_can_be_fixed_in_the_model(tmp_path):
+    """``base(x, training=False)`` keeps its averages; ``dropout(x, training=True)`` is never at rest."""
+    base_in = nn.Input((3,))
+    base = nn.Model(base_in, nn.BatchNormalization()(nn.Dropout(0.5)(base_in)), name="base")
+    x = nn.Input((3,))
+    still, noisy = base(x, training=False), nn.Dropout(0.5)(x, training=True)
+    model = nn.Model(x, [still, noisy])
+    assert model.compute_output_shape((None, 3)) == [(None, 3), (None, 3)]
+    v = rng(64, 3)
+    model.save(tmp_path)
+    for each in (model, nn.load_model(tmp_path)):
+        for training in (False, True):
+            first, second = each(v, training=training)
+            np.testing.assert_allclose(first.data, v / np.sqrt(1 + 1e-3), rtol=1e-5)
+            assert 0.3 < (second.data == 0).mean() < 0.7
+        assert not each.get_layer("base").layers[-1].moving_mean.data.any()

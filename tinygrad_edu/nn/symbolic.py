@@ -209,6 +209,7 @@ def record(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 def positional(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """Return all tensors by the order of ``call``'s parameters, those given by name among them."""
+    kwargs = {name: value for name, value in kwargs.items() if name != "training"}  # which any call takes
     if not kwargs:
         return args
     try:
