@@ -18,8 +18,7 @@ from tinygrad_edu import cli, data, nn
 
 COMMAND = [sys.executable, "-c", "from tinygrad_edu.cli import main; main()"]
 RESULTS = {
-    "weights.safetensors", "model.json", "optimizer.safetensors", "history.csv", "loss.png", "graph.svg",
-    "summary.txt",
+    "model.safetensors", "history.csv", "loss.png", "graph.svg", "summary.txt",
 }  # fmt: skip
 
 
@@ -71,7 +70,7 @@ def test_train_leaves_what_it_promises(tmp_path, path):
     # The accuracy that is printed is that of the weights that are kept.
     printed = float(re.search(r"test accuracy (\d\.\d+)", done.stdout)[1])
     images = data.digits().scaled()
-    model = nn.load_model(out)
+    model = nn.load_model(out / "model.safetensors")
     x_test = images.x_test[..., np.newaxis]
     assert printed == pytest.approx(model.evaluate(x_test, images.y_test, verbose=0)[1], abs=1e-4)
     assert printed > 0.9
@@ -95,7 +94,7 @@ def test_train_leaves_what_it_promises(tmp_path, path):
 def test_one_seed_gives_the_same_weights_bit_for_bit(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert run("train", "--epochs", 2, "--seed", seed, "--out", tmp_path / name).returncode == 0
-    a, b, c = ((tmp_path / name / "weights.safetensors").read_bytes() for name in "abc")
+    a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
     assert a == b != c
 
 

@@ -147,9 +147,9 @@ def test_they_come_back_from_disk(tmp_path):
             nn.UpSampling2D(2, interpolation="bilinear"),
         ]
     )
-    model.save(tmp_path)
+    model.save(tmp_path / "m")
     x = images(2, 6, 6, 2).astype("f4")
-    same = nn.load_model(tmp_path)
+    same = nn.load_model(tmp_path / "m")
     np.testing.assert_array_equal(same.predict(x), model.predict(x))
     assert same.get_config() == model.get_config()
 

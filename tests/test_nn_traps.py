@@ -1,6 +1,5 @@
 """Traps that once caught somebody: state that leaks, memory that is shared, work that is lost."""
 
-import json
 import threading
 import weakref
 
@@ -9,7 +8,7 @@ import pytest
 
 import tinygrad_edu as te
 from tinygrad_edu import nn
-from tinygrad_edu.errors import ArgumentError, DataError, DTypeError, FileError, GradientError, ShapeError
+from tinygrad_edu.errors import ArgumentError, DataError, DTypeError, GradientError, ShapeError
 
 
 def line(weights, n=64):
@@ -74,8 +73,8 @@ def test_frozen_layers_stay_as_they_are_also_on_disk(tmp_path):
     lines = []
     model.summary(print_fn=lines.append)
     assert "Not trainable: 16" in lines[0]
-    model.save(tmp_path)
-    same = nn.load_model(tmp_path)
+    model.save(tmp_path / "m")
+    same = nn.load_model(tmp_path / "m")
     assert not same.layers[0].trainable
     assert len(same.parameters()) == 2
     same.trainable = True
@@ -208,14 +207,6 @@ def test_loading_odd_arrays_changes_nothing():
 # -- files ---------------------------------------------------------------------------------------------
 
 
-def test_an_optimizer_state_from_before_is_not_left_beside_another_model(tmp_path):
-    model = linear("adam")
-    model.fit(*line([1, 2, 3]), verbose=0)
-    model.save(tmp_path)
-    linear("adam").save(tmp_path)
-    assert nn.load_model(tmp_path).optimizer.iterations == 0
-
-
 class NoFields(nn.Layer):
     def __init__(self, units, **options):
         super().__init__(**options)
@@ -234,18 +225,6 @@ def test_what_could_not_be_loaded_is_not_saved(tmp_path):
     with pytest.warns(UserWarning, match="without its optimizer"):
         model.save(tmp_path / "b")
     assert nn.load_model(tmp_path / "b").loss is None
-
-
-def test_a_description_that_claims_too_much_is_refused_at_once(tmp_path):
-    model = linear()
-    model.save(tmp_path)
-    text = (tmp_path / "model.json").read_text()
-    for units in (10**8, 10**15):
-        crafted = json.loads(text)
-        crafted["model"]["config"]["layers"][0]["config"]["units"] = units
-        (tmp_path / "model.json").write_text(json.dumps(crafted))
-        with pytest.raises(FileError, match=r"can't be built|larger than"):
-            nn.load_model(tmp_path)
 
 
 def test_a_class_of_ones_own_does_not_take_the_place_of_ours(tmp_path):
@@ -320,8 +299,6 @@ X, Y = line([1, 2, 3])
         (lambda m: nn.Sequential(nn.Dense(3), nn.Dense(2)), ArgumentError, "in a list"),
         (lambda m: nn.losses.MeanSquaredError()(m(X), Y), ArgumentError, "swapped"),
         (lambda m: nn.Sequential([nn.Dense(1)]).load_weights("x"), ArgumentError, "isn't built"),
-        (lambda m: nn.load_model(__file__), FileError, "expected the folder"),
-        (lambda m: m.save(__file__), FileError, "writes a folder"),
         (lambda m: te.Tensor(m(X)), GradientError, "out of its graph"),
     ],
 )
@@ -342,7 +319,7 @@ def test_loading_in_one_thread_does_not_empty_layers_built_in_another():
     inside, go_on = threading.Event(), threading.Event()
 
     def load():
-        with nn.layers.base.skeleton():
+        with nn.layers.base.skeleton(0):
             inside.set()
             go_on.wait(10)
 

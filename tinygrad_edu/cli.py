@@ -99,12 +99,11 @@ def train(
 
     \b
     The folder --out then has:
-      weights.safetensors, model.json   the trained model: nn.load_model(folder) opens it
-      optimizer.safetensors             the optimizer's state
-      history.csv                       loss and accuracy of each epoch
-      loss.png                          the same as curves
-      graph.svg                         every operation from image to loss
-      summary.txt                       layers, shapes, parameter counts, test result
+      model.safetensors   the trained model: nn.load_model opens it
+      history.csv         loss and accuracy of each epoch
+      loss.png            the same as curves
+      graph.svg           every operation from image to loss
+      summary.txt         layers, shapes, parameter counts, test result
     """
     out = out or Path("runs") / f"{model}-{data_set}"
     _check_writable(out)
@@ -223,10 +222,9 @@ def run(
         raise ended
 
 
+MODEL = "model.safetensors"
 FILES = {
-    "weights.safetensors": "the trained weights",
-    "model.json": "the architecture; nn.load_model(folder) opens both",
-    "optimizer.safetensors": "the optimizer's state",
+    MODEL: "the trained model; nn.load_model opens it",
     "history.csv": "loss and accuracy by epoch",
     "loss.png": "the curves",
     "graph.svg": "the computation, from image to loss",
@@ -261,7 +259,7 @@ def write_results(model: Any, history: Any, x: Any, y: Any, result: str, out: Pa
     from .files import writing
     from .nn.summary import summarize
 
-    model.save(out)
+    model.save(out / MODEL)
     names = list(history.history)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

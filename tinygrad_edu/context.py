@@ -50,7 +50,7 @@ class _Context(threading.local):
     modes: Mapping[int, bool] = MappingProxyType({})  # by id of the module: training or not
     run: object = None  # the outermost module's call: what layers add to the loss counts until the next
     trial: bool = False  # a module is tried out on zeros, for the shape of its result: that leaves no traces
-    loading: bool = False  # layers that are built get zeros for weights, which are about to be loaded
+    loading: int | None = None  # how many numbers layers that are built from a file may still have
 
 
 context = _Context()

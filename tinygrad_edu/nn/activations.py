@@ -20,6 +20,7 @@ from .. import ops
 from ..errors import ArgumentError, unknown_name
 from ..ops.reduction import normalize_axis
 from ..tensor import Tensor
+from .named import FUNCTIONS
 from .symbolic import SymbolicTensor
 
 __all__ = [
@@ -286,9 +287,10 @@ def get(identifier: Any) -> Activation:
     if identifier is None:
         return linear
     if isinstance(identifier, str):
-        if identifier not in KNOWN:
+        found = KNOWN.get(identifier) or FUNCTIONS.get(identifier)
+        if found is None:
             raise unknown_name("activation", identifier, KNOWN)
-        return KNOWN[identifier]
+        return found
     if not callable(identifier):
         raise ArgumentError(f"activation: expected a name or a function, got {identifier!r}")
     name = getattr(identifier, "__name__", "")
@@ -303,7 +305,7 @@ def name_of(activation: Activation) -> str:
     >>> name_of(get("swish"))
     'silu'
     """
-    for name, function in KNOWN.items():
+    for name, function in (*KNOWN.items(), *FUNCTIONS.items()):
         if function is activation:
             return name
     name = getattr(activation, "__name__", repr(activation))

@@ -64,9 +64,17 @@ def decode(value: Any, symbol: Callable[[Any], Any] | None = None) -> Any:
         case {"ellipsis": True}:
             return ...
         case {"dtype": str(name)}:
-            return np.dtype(name)
+            return _plain(name)
         case {"array": items, "of": str(name)}:
-            return np.array(items, dtype=name)
+            return np.array(items, dtype=_plain(name))
         case {"symbol": key} if symbol is not None:
             return symbol(key)
     raise ArgumentError(f"expected an argument as it is saved, got {value!r}")
+
+
+def _plain(name: str) -> np.dtype[Any]:
+    """Return a dtype of numbers; texts and records could be of any size."""
+    dtype = np.dtype(name)
+    if dtype.kind not in "biuf":
+        raise ArgumentError(f"expected a dtype of numbers, got {name!r}")
+    return dtype

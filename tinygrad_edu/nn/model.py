@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import ArgumentError
+from .description import described, revived
 from .graph import Graph
 from .layers.base import Layer
 from .module import Module
@@ -170,18 +171,27 @@ class Model(Trainer, Layer):
         self.check_built("summary")
         print_fn(summarize(self))
 
-    def save(self, path: Any) -> None:
-        """Write the architecture, the weights and the optimizer's state into a folder; see ``load_model``."""
+    def save(self, filepath: Any) -> None:
+        """Write the model with everything that training goes on from into one file; see ``load_model``.
+
+        Raises ArgumentError for a model that can't be built again from its description.
+        """
         from .saving import save_model
 
-        save_model(self, path)
+        save_model(self, filepath)
+
+    def to_json(self, **options: Any) -> str:
+        """Return the architecture as JSON, for ``nn.models.model_from_json``; ``options`` are json.dumps'."""
+        from .saving import model_to_json
+
+        return model_to_json(self, **options)
 
     def save_weights(self, path: Any) -> None:
-        """Write parameters and buffers to a ``.safetensors`` file."""
-        from .saving import write_arrays
+        """Write parameters and buffers alone, by their paths, to a safetensors file."""
+        from .arrays import write_arrays
 
         self.check_built("save_weights")
-        write_arrays(path, self.state_dict())
+        write_arrays(path, {name: w.data for name, w in self.named_weights()})
 
     def load_weights(self, path: Any) -> None:
         """Read parameters and buffers from a file that ``save_weights``, ``save`` or Keras 3 wrote.
@@ -205,18 +215,32 @@ class Model(Trainer, Layer):
 
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = {"name": self.name}
-        if self.graph is not None:
-            config["graph"] = self.graph.get_config()
-        return config | {field: getattr(self, field) for field in self.fields}
+        if not self._trainable:
+            config["trainable"] = False
+        if self.fields:
+            return config | {field: described(getattr(self, field)) for field in self.fields}
+        return config | self._structure()
+
+    def _structure(self) -> dict[str, Any]:
+        """Describe how it is put together, where no arguments of its own say so."""
+        return {} if self.graph is None else {"graph": self.graph.get_config()}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        config = dict(config)
+        arguments = {key: value for key, value in config.items() if key not in ("name", "trainable")}
+        model = cls(**{k: revived(v) for k, v in arguments.items()}) if cls.fields else cls._built(arguments)
+        if "name" in config:
+            model.name = config["name"]
+        model._trainable = bool(config.get("trainable", True))  # those below have it in theirs
+        return model
+
+    @classmethod
+    def _built(cls, config: dict[str, Any]) -> Self:
+        """Put it together as ``_structure`` says."""
         if "graph" not in config:
             return cls(**config)
-        inputs, outputs = Graph.from_config(config.pop("graph"))
         model = cls.__new__(cls)
-        Model.__init__(model, inputs, outputs, **config)
+        Model.__init__(model, *Graph.from_config(config["graph"]))
         return model
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from ..context import anchor, context, user_line
 from ..errors import ArgumentError, DTypeError, ShapeError, unknown_name
 from ..tensor import Tensor
-from .named import class_name, register_class, snake_case
+from .named import class_name, find_class, register_class, snake_case
 from .symbolic import contains_symbol, positional, record, taken_by_place
 
 __all__ = ["Module", "Parameter"]
@@ -80,7 +80,7 @@ class Module:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        register_class(Module.classes, cls.__name__, cls)
+        register_class(Module.classes, cls)
         if "call" in cls.__dict__:
             cls._wants_training = "training" in signature(cls.call).parameters
             cls._plain = not cls._wants_training
@@ -121,14 +121,19 @@ class Module:
 
     def modules(self) -> Iterator["Module"]:
         """Yield this module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_modules(self) -> Iterator[tuple[str, "Module"]]:
+        """Yield this module, whose path is "", and all below it with their paths, each once."""
         seen: set[int] = set()
-        waiting: list[Module] = [self]
+        waiting: list[tuple[str, Module]] = [("", self)]
         while waiting:
-            module = waiting.pop(0)
+            path, module = waiting.pop(0)
             if id(module) not in seen:
                 seen.add(id(module))
-                yield module
-                waiting = [child for _, child in module.named_children()] + waiting
+                yield path, module
+                prefix = f"{path}/" if path else ""
+                waiting = [(prefix + label, child) for label, child in module.named_children()] + waiting
 
     def named_weights(self) -> Iterator[tuple[str, Parameter]]:
         """Yield every parameter and buffer with its path, each once.
@@ -333,25 +338,38 @@ class Module:
         """Build the module that ``get_config`` described."""
         return cls(**config)
 
+    def get_build_config(self) -> dict[str, Any]:
+        """Return what the constructor's arguments don't tell: for which shapes it was built."""
+        return {}
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build what is below the module as ``get_build_config`` noted."""
+
 
 def build_module(description: Any) -> Module:
-    """Build a module from ``{"class": name, "config": arguments}``."""
+    """Build a module from ``{"class": name, "config": arguments}``, and perhaps "build", shapes."""
     if not isinstance(description, dict) or not isinstance(description.get("config"), dict):
         raise ArgumentError(f"expected {{'class': ..., 'config': {{...}}}}, got {description!r}")
     name = description.get("class")
-    if name not in Module.classes:
-        raise unknown_name("layer", name, Module.classes)
+    cls = find_class(Module.classes, name)
+    if cls is None:
+        raise unknown_name("layer", name, [known for known in Module.classes if ":" not in known])
     try:
-        module: Module = Module.classes[name].from_config(description["config"])
+        module: Module = cls.from_config(description["config"])
     except TypeError as error:
         raise ArgumentError(f"{name}: its saved configuration doesn't fit: {error}") from error
     module.named = False  # its model gave it the name, and may number it anew
+    module.build_from_config(description.get("build", {}))
     return module
 
 
 def describe_module(module: Module) -> dict[str, Any]:
     """Return what :func:`build_module` builds again."""
-    return {"class": class_name(Module.classes, type(module)), "config": module.get_config()}
+    built = module.get_build_config()
+    return {
+        "class": class_name(type(module)), "config": module.get_config(),
+        **({"build": built} if built else {}),
+    }  # fmt: skip
 
 
 def _members(key: str, value: Any) -> Iterator[tuple[str, Module | Parameter]]:

@@ -1,14 +1,19 @@
 """Things that are asked for by name: initialisers, regularisers, constraints, losses, metrics, optimizers."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from inspect import signature
 from typing import Any, ClassVar, Self
 
 from ..errors import ArgumentError, unknown_name
 
-__all__ = ["Named", "class_name", "register_class", "snake_case"]
+__all__ = [
+    "FUNCTIONS", "Named", "class_name", "custom_objects_known", "find_class", "register_class", "snake_case"
+]  # fmt: skip
+
+FUNCTIONS: dict[str, Any] = {}  # of users, which may be named in files
 
 
 class Named:
@@ -33,7 +38,7 @@ class Named:
         if Named in cls.__bases__:
             cls.classes = {}
         elif not cls.__name__.startswith("_"):
-            register_class(cls.classes, cls.__name__, cls)
+            register_class(cls.classes, cls)
 
     @classmethod
     def find(cls, identifier: Any) -> Any:
@@ -50,9 +55,9 @@ class Named:
         config: Any = {}
         if isinstance(identifier, dict):
             identifier, config = identifier.get("class"), identifier.get("config", {})
-        found = cls.classes.get(identifier) if isinstance(identifier, str) else None
+        found = find_class(cls.classes, identifier)
         if found is None:
-            known = {cls.spelled(name): member for name, member in cls.classes.items()}
+            known = {cls.spelled(name): member for name, member in cls.classes.items() if ":" not in name}
             name = cls.spelled(str(identifier))
             found = known.get(cls.aliases.get(name, name))
             if found is None:
@@ -79,7 +84,7 @@ class Named:
 
     def describe(self) -> dict[str, Any]:
         """Return what ``find`` builds again."""
-        return {"class": class_name(self.classes, type(self)), "config": self.get_config()}
+        return {"class": class_name(type(self)), "config": self.get_config()}
 
 
 def arguments_of(cls: type) -> tuple[str, ...]:
@@ -99,17 +104,53 @@ def arguments_of(cls: type) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def register_class(classes: dict[str, Any], name: str, cls: type) -> None:
-    """Enter a class under its name; one of a user's doesn't take the place of one of ours."""
-    ours = "tinygrad_edu."
-    if name in classes and classes[name].__module__.startswith(ours) and not cls.__module__.startswith(ours):
-        name = f"{cls.__module__}:{name}"
-    classes[name] = cls
+def register_class(classes: dict[str, Any], cls: type) -> None:
+    """Enter a class under its name, and one of a user's under its module's too.
+
+    A user's class takes the place of an earlier one of that name, but never of one of ours.
+    """
+    if not _is_ours(cls):
+        classes[class_name(cls)] = cls
+    if _is_ours(cls) or not _is_ours(classes.get(cls.__name__)):
+        classes[cls.__name__] = cls
 
 
-def class_name(classes: dict[str, Any], cls: type) -> str:
-    """Return the name that a class is registered by."""
-    return next((name for name, known in classes.items() if known is cls), cls.__name__)
+def class_name(cls: type) -> str:
+    """Return what a class is called in a file: "Dense" if it is ours, else "module:Dense"."""
+    return cls.__name__ if _is_ours(cls) else f"{cls.__module__}:{cls.__name__}"
+
+
+def find_class(classes: Mapping[str, Any], name: Any) -> Any:
+    """Return the class of a name in a file, or None; a user's may be in another module by now."""
+    if not isinstance(name, str) or name in classes:
+        return classes.get(name) if isinstance(name, str) else None
+    found = classes.get(name.rpartition(":")[2])
+    return None if _is_ours(found) else found
+
+
+def _is_ours(cls: Any) -> bool:
+    return cls is not None and cls.__module__.startswith("tinygrad_edu.")
+
+
+@contextmanager
+def custom_objects_known(objects: Mapping[str, Any]) -> Iterator[None]:
+    """Let classes and functions be found by other names, or in others' places, for a ``with`` block.
+
+    Raises ArgumentError for what no file can name.
+    """
+    before: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    try:
+        for name, value in objects.items():
+            known = getattr(value, "classes", None) if isinstance(value, type) else FUNCTIONS
+            if not isinstance(known, dict) or not callable(value):
+                raise ArgumentError(f"custom_objects: expected classes of layers and the like, got {value!r}")
+            before.append((known, dict(known)))
+            known.update({key: value for key in (name, *known) if key.rpartition(":")[2] == name})
+        yield
+    finally:
+        for known, kept in reversed(before):
+            known.clear()
+            known.update(kept)
 
 
 @cache
@@ -119,5 +160,5 @@ def snake_case(name: str) -> str:
     >>> snake_case("Conv2D"), snake_case("MaxPooling2D"), snake_case("ReLU")
     ('conv2d', 'max_pooling2d', 're_lu')
     """
-    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()

@@ -1,187 +1,271 @@
-"""Models on disk: a JSON file with the architecture, and safetensors files with the numbers.
+"""Models on disk: one file with everything that training goes on from.
 
-safetensors holds arrays behind a header that is checked, and JSON holds names and numbers; neither can
-make the reader run anything, so a model from a stranger is safe to open.
+It is a safetensors file: arrays behind a header that is checked. "model/…" are the weights by their paths,
+"optimizer/…" the slots of the optimizer. A text beside them, JSON, describes the architecture, what
+``compile`` was told, and the states of the random generators. Neither can make the reader run anything, so a
+model from a stranger is safe to open.
 """
 
 import json
 import warnings
+import zlib
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, FileError, TinygradEduError
-from ..files import writing
-from . import losses, optimizers
+from .arrays import read_arrays, write_arrays
+from .keras_files import is_keras_file, read_keras_weights
 from .layers.base import skeleton
 from .model import Model
 from .module import build_module, describe_module
+from .named import FUNCTIONS, custom_objects_known
+from .training_state import describe_random, describe_training, restore_random, restore_training
 
-__all__ = ["load_model", "read_arrays", "save_model", "write_arrays"]
+__all__ = ["clone_model", "load_model", "model_from_json", "register_keras_serializable", "save_model"]
 
-FORMAT = "tinygrad_edu model"
-VERSION = 1
+NOTE = "tinygrad_edu model"
+VERSION = 2
+LARGEST = 2**24  # characters of a description
+
+Arrays = dict[str, NDArray[Any]]
+T = TypeVar("T", bound=Callable[..., Any])
 
 
-def save_model(model: Model, folder: Any) -> None:
-    """Write ``model.json``, ``weights.safetensors`` and, if it was trained, ``optimizer.safetensors``.
+def save_model(model: Model, filepath: Any) -> None:
+    """Write a model with its weights, what ``compile`` was told, the optimizer's state and the generators'.
 
-    The folder is made if need be, and each file is written whole or not at all. Where the loss or a metric is
-    a function, they are left out with a warning. Raises ArgumentError for a model that isn't built or can't
-    be described, FileError if the folder can't be written.
+    ``filepath`` may end in anything. The file is written whole or not at all. Where the loss or a metric is a
+    function that isn't registered, the model is saved without what ``compile`` was told, with a warning.
+    Raises ArgumentError for a model that isn't built or can't be described, FileError if the file can't be
+    written.
     """
     model.check_built("save")
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise FileError(f"can't write {folder}: save() writes a folder, and this is a file")
-    description: dict[str, Any] = {"format": FORMAT, "version": VERSION, "model": describe_module(model)}
-    _check_described(model, description["model"])
-    optimizer, loss = model.optimizer, model.loss
-    if optimizer is not None and model.objective is not None and isinstance(loss, losses.Loss):
-        description["compile"] = {
-            "optimizer": {"class": type(optimizer).__name__, "config": optimizer.get_config()},
-            "loss": {"class": type(loss).__name__, "config": loss.get_config()},
-            "metrics": [metric.name for metric in model.objective.metrics],
-        }
+    description = {"version": VERSION, "model": _checked_description(model)}
+    arrays = {f"model/{path}": w.data for path, w in model.named_weights()}
+    if model.optimizer is not None and model.objective is not None:
         try:
-            _compile(Model(), json.loads(json.dumps(description["compile"])))
+            told, slots = describe_training(model)
+            told = json.loads(_json(told))
+            restore_training(Model(), told | {"params": []}, {})
+            description["compile"] = told
+            arrays |= {f"optimizer/{name}": array for name, array in slots.items()}
         except (TinygradEduError, TypeError) as error:
             warnings.warn(
                 f"save: {model.name} is saved without its optimizer, loss and metrics, which can't be "
                 f"described ({error}); call compile() again after loading",
                 stacklevel=3,
             )
-            del description["compile"]
-    write_arrays(folder / "weights.safetensors", model.state_dict())
-    state = folder / "optimizer.safetensors"
-    if "compile" in description and optimizer is not None and optimizer.params:
-        write_arrays(state, optimizer.state_dict())
-    else:
-        state.unlink(missing_ok=True)  # of a model that was saved here before
-    with writing(folder / "model.json") as file:
-        file.write(f"{json.dumps(description, indent=2)}\n".encode())
+    description["random"] = describe_random(model)
+    description = json.loads(_json(description))
+    write_arrays(filepath, arrays, {NOTE: _json(description | {"checksum": _checksum(description, arrays)})})
 
 
-def _check_described(model: Model, description: dict[str, Any]) -> None:
-    """Build the model anew from its description, so that what can't be loaded isn't saved."""
+def _checked_description(model: Model) -> dict[str, Any]:
+    """Describe a model, and build it anew from that, so that what can't be loaded isn't saved."""
     try:
-        with skeleton():
-            again = build_module(json.loads(json.dumps(description)))
-        mine = {path: w.shape for path, w in model.named_weights()}
-        if {path: w.shape for path, w in again.named_weights()} != mine:
-            raise ArgumentError("it comes out with other weights")
-    except (TinygradEduError, TypeError) as error:
+        description: dict[str, Any] = json.loads(_json(describe_module(model)))
+        with skeleton(model.count_params()):
+            again = build_module(description)
+        mine, theirs = ({path: w.shape for path, w in m.named_weights()} for m in (model, again))
+        if mine != theirs:
+            missing = next((path for path in mine if mine[path] != theirs.get(path)), None)
+            raise ArgumentError(
+                f"it comes out with other weights, {len(theirs)} instead of {len(mine)}"
+                + (f", and '{missing}' isn't among them" if missing else "")
+            )
+    except (TinygradEduError, TypeError, ValueError) as error:
         raise ArgumentError(
-            f"save: {model.name} can't be built again from its description: {error}. A layer of your own "
-            "names its constructor's arguments in `fields`; where that can't be, save_weights() keeps the "
-            "weights alone"
+            f"save: {model.name} can't be built again from its description: {error}. A layer or model of "
+            "your own names its constructor's arguments in `fields`, and keeps them as attributes; else "
+            "save_weights() keeps the weights alone"
         ) from None
+    return description
 
 
-def _compile(model: Model, description: dict[str, Any]) -> None:
-    model.compile(
-        optimizers.get(description["optimizer"]), losses.get(description["loss"]), description["metrics"]
-    )
+def load_model(
+    filepath: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Model:
+    """Build the model that ``model.save`` wrote: its weights, optimizer and generators are as they were.
 
+    So ``fit(..., initial_epoch=5, epochs=10)`` after it gives, bit for bit, the weights that 10 epochs in one
+    run would have given. The model draws from its own generator then, as it was saved, and not from the
+    default one; ``model.generator = None`` changes that.
 
-def load_model(folder: Any) -> Model:
-    """Build the model that was saved in a folder, with its weights, optimizer and its state.
+    Parameters
+    ----------
+    filepath
+        The file, whatever its ending.
+    custom_objects
+        Layers, models, losses and metrics of your own by the names they were saved under. Most need not be
+        here: classes are known by their names once they are defined.
+    compile
+        False leaves out the optimizer, the loss and the metrics.
+    safe_mode
+        Must be True: nothing in a file is ever run.
 
-    Layers of your own must be defined before. Raises FileError for a missing, damaged or foreign file.
+    Raises FileError for a missing, damaged or foreign file. A file of Keras itself holds weights for
+    ``model.load_weights``.
 
     >>> import tempfile
     >>> from tinygrad_edu import nn
     >>> model = nn.Sequential([nn.Input((4,)), nn.Dense(2)])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     model.save(folder)
-    ...     same = nn.load_model(folder)
+    ...     model.save(f"{folder}/small.safetensors")
+    ...     same = nn.load_model(f"{folder}/small.safetensors")
     >>> bool((same.predict([[1, 2, 3, 4]]) == model.predict([[1, 2, 3, 4]])).all())
     True
     """
-    folder = Path(folder)
-    if folder.is_file():
-        raise FileError(f"{folder}: expected the folder that model.save() wrote, and this is a file")
-    path = folder / "model.json"
-    description = _read_json(path)
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise FileError(f"{path} isn't the description of a tinygrad_edu model")
-    if description.get("version") != VERSION:
-        raise FileError(f"{path} has version {description.get('version')}, and this package reads {VERSION}")
+    if not safe_mode:
+        raise ArgumentError("load_model: there is no unsafe mode; code isn't read from files")
+    path = Path(filepath)
+    if _is_keras(path):
+        raise FileError(
+            f"{path} is a file of Keras itself. Build the same model here, and call model.load_weights(path)"
+        )
+    description, arrays = _contents(path)
+    if description is None:
+        raise FileError(f"{path} has arrays alone; build the model, and call model.load_weights(path)")
     try:
-        weights = read_arrays(folder / "weights.safetensors")
-        with skeleton():
-            model = build_module(description.get("model"))
-        if not isinstance(model, Model):
-            raise ArgumentError(f"{type(model).__name__} isn't a model")
-        model.load_state_dict(weights)
-        if description.get("compile") is not None:
-            _compile(model, description["compile"])
-            saved = folder / "optimizer.safetensors"
-            if saved.exists() and model.optimizer is not None:
-                model.optimizer.bind(model.parameters()).load_state_dict(read_arrays(saved))
-    except FileError:
-        raise
-    except (TinygradEduError, KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise FileError(f"{folder}: the saved model can't be built: {error}") from error
-    except (MemoryError, RecursionError) as error:
-        raise FileError(f"{folder}: the saved model is larger than what fits into memory") from error
+        with custom_objects_known(custom_objects or {}):
+            model = _model(description, _below("model/", arrays))
+            if compile and "compile" in description:
+                restore_training(model, description["compile"], _below("optimizer/", arrays))
+            restore_random(model, description["random"])
+    except Exception as error:  # a description can let constructors fail in any way
+        raise FileError(f"{path}: the saved model can't be built: {error}") from error
     return model
 
 
-def write_arrays(path: Any, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write arrays by name to a safetensors file, whole or not at all; raises FileError if it can't."""
-    from safetensors.numpy import save
+def _model(description: Mapping[str, Any], weights: Arrays) -> Model:
+    with skeleton(sum(a.size for a in weights.values())):
+        model = build_module(description["model"])
+    if not isinstance(model, Model):
+        raise ArgumentError(f"{type(model).__name__} isn't a model")
+    model.load_state_dict(weights)
+    return model
 
-    contiguous = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
-    with writing(made(path)) as file:
-        file.write(save(contiguous))
+
+def read_weights(model: Model, filepath: Any) -> Arrays:
+    """Return arrays by the paths of a model's weights, from a file of ours or of Keras'."""
+    path = Path(filepath)
+    if _is_keras(path):
+        return read_keras_weights(model, path)
+    description, arrays = _contents(path)
+    return arrays if description is None else _below("model/", arrays)
 
 
-def read_arrays(path: Any) -> dict[str, NDArray[Any]]:
-    """Read all arrays of a safetensors file; raises FileError if it is missing or damaged."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+def _is_keras(path: Path) -> bool:
+    with nullcontext() if not path.is_file() else path.open("rb") as file:
+        return file is not None and is_keras_file(file.read(8))
 
-    path = Path(path)
-    if not path.is_file():
-        raise FileError(f"{path}: there is no such file")
+
+def _contents(path: Path) -> tuple[dict[str, Any] | None, Arrays]:
+    """Return the description, if there is one, and the arrays of a safetensors file."""
+    arrays, notes = read_arrays(path)
+    text = notes.get(NOTE)
+    if text is None:
+        return None, arrays
+    if len(text) > LARGEST:
+        raise FileError(f"{path}: a description of {len(text):,} characters is more than any model needs")
     try:
-        return load_file(path)
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, MemoryError) as error:
-        raise FileError(f"{path} isn't a whole safetensors file: {error}") from error
+        description = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path}: its description can't be read: {error}") from None
+    version = description.get("version") if isinstance(description, dict) else None
+    if version != VERSION:
+        raise FileError(f"{path} has version {version!r:.20}, and this package reads {VERSION}")
+    if description.pop("checksum", None) != _checksum(description, arrays):
+        raise FileError(f"{path} is damaged: its numbers or its description aren't those that were saved")
+    return description, arrays
 
 
-def read_weights(model: Model, path: Any) -> dict[str, NDArray[Any]]:
-    """Return arrays by the paths of a model's weights, from a safetensors file or one of Keras'."""
-    from .keras_files import is_keras_file, read_keras_weights
+def _checksum(description: Mapping[str, Any], arrays: Arrays) -> int:
+    """Return a number that changes with any of what was saved."""
+    found = zlib.crc32(_json(description).encode())
+    for name, a in sorted(arrays.items()):
+        found = zlib.crc32(f"{name} {a.dtype} {a.shape}".encode(), found)
+        found = zlib.crc32(np.ascontiguousarray(a).reshape(-1).view(np.uint8).data, found)
+    return found
 
-    path = Path(path)
+
+def _below(prefix: str, arrays: Arrays) -> Arrays:
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+
+
+def _json(value: Any, **options: Any) -> str:
+    def plain(item: Any) -> Any:
+        if isinstance(item, np.generic):
+            return item.item()
+        raise ArgumentError(f"a {type(item).__name__} can't be written to a file: {item!r:.60}")
+
+    return json.dumps(value, default=plain, **options)
+
+
+# -- the architecture alone ----------------------------------------------------------------------------------
+
+
+def model_to_json(model: Model, **options: Any) -> str:
+    """Return the architecture as a text; see ``Model.to_json``."""
+    return _json(describe_module(model), **options)
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """Build a model, with new weights, from what ``model.to_json()`` gave.
+
+    Raises ArgumentError for a text that describes no model.
+
+    >>> from tinygrad_edu import nn
+    >>> model = nn.Sequential([nn.Input((4,)), nn.Dense(2)])
+    >>> nn.models.model_from_json(model.to_json()).count_params()
+    10
+    """
     try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError as error:
-        raise FileError(
-            f"{path}: there is no such file" if not path.is_file() else f"{path}: {error}"
-        ) from None
-    return read_keras_weights(model, path) if is_keras_file(start) else read_arrays(path)
+        with custom_objects_known(custom_objects or {}):
+            model = build_module(json.loads(json_string))
+    except TinygradEduError:
+        raise
+    except Exception as error:
+        raise ArgumentError(f"model_from_json: {error}") from error
+    if not isinstance(model, Model):
+        raise ArgumentError(f"model_from_json: {type(model).__name__} isn't a model")
+    return model
 
 
-def made(path: Any) -> Path:
-    """Return a path after making the folder that it lies in; raises FileError if it can't."""
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"can't write {target}: {error.strerror or error}") from error
-    return target
+def clone_model(model: Model) -> Model:
+    """Build the same model with new weights, and without what ``compile`` was told.
+
+    >>> from tinygrad_edu import nn
+    >>> model = nn.Sequential([nn.Input((4,)), nn.Dense(2)])
+    >>> clone = nn.models.clone_model(model)
+    >>> clone.count_params(), clone.weights[0] is model.weights[0]
+    (10, False)
+    """
+    return model_from_json(model_to_json(model))
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileError(f"{path}: there is no such file; expected a folder that model.save() wrote") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileError(f"{path} can't be read as JSON: {error}") from error
+def register_keras_serializable(package: str = "Custom", name: str | None = None) -> Callable[[T], T]:
+    """Let a function or class of your own be found by its name when a model is loaded.
+
+    Functions need it: losses, metrics, activations. Classes are registered when they are defined, so for
+    them it changes nothing, as ``package`` doesn't.
+
+    >>> from tinygrad_edu import nn
+    >>> @nn.saving.register_keras_serializable(package="mine")
+    ... def off_by_one(y_true, y_pred):
+    ...     return (y_true - y_pred - 1) ** 2
+    """
+
+    def register(thing: T) -> T:
+        if not isinstance(thing, type):
+            FUNCTIONS[name or thing.__name__] = thing
+        return thing
+
+    return register

@@ -127,21 +127,18 @@ class Sequential(Model):
     def named_children(self) -> Any:
         return ((label, layer) for layer, label in label_layers(self._stack).items())
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "input_shape": None if self.graph is None else list(self.graph.inputs.shape[1:]),
-            "dtype": None if self.graph is None else self.graph.inputs.dtype.name,
-            "layers": [describe_module(layer) for layer in self._stack],
-        }
+    def _structure(self) -> dict[str, Any]:
+        first = [] if self.graph is None else [self.graph.inputs.call.layer]
+        return {"layers": [describe_module(layer) for layer in [*first, *self._stack]]}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        shape, layers = config.get("input_shape"), config.get("layers")
+    def _built(cls, config: dict[str, Any]) -> Self:
+        layers = config.get("layers")
         if not isinstance(layers, list):
             raise ArgumentError("Sequential: its saved configuration has no list of layers")
-        first = [] if shape is None else [InputLayer(shape, dtype=config.get("dtype") or "float32")]
-        return cls([*first, *(build_module(layer) for layer in layers)], name=config.get("name"))
+        model = cls.__new__(cls)
+        Sequential.__init__(model, [build_module(layer) for layer in layers])
+        return model
 
 
 def _first_input(layer: Layer) -> InputLayer | None:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..random import seed
 from ..tensor import Tensor
+from .saving import register_keras_serializable
 
-__all__ = ["set_random_seed", "to_categorical"]
+__all__ = ["register_keras_serializable", "set_random_seed", "to_categorical"]
 
 
 def set_random_seed(value: int) -> None:

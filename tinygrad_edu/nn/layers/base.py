@@ -1,22 +1,23 @@
 """Layer: a module whose weights take their shape from the first input it sees."""
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ...context import context, no_grad
+from ...context import context
 from ...errors import ArgumentError, DTypeError, ShapeError, unknown_name
 from ...tensor import Tensor
-from .. import activations, constraints, initializers, regularizers
+from .. import constraints, initializers, regularizers
+from ..description import described, revived
 from ..module import Module, Parameter
-from ..named import Named
 from ..structure import flatten, is_structure, mapped
-from ..symbolic import Shape, SymbolicTensor, is_deep, shapes_in, shapes_of
+from ..symbolic import Shape, SymbolicTensor, is_deep, shapes_of
+from .trial import build_config, build_from_config, trial
 
 __all__ = ["WEIGHTS", "Layer", "SameShape", "Shape"]
 
@@ -82,7 +83,8 @@ class Layer(Module):
     input_shape: Any = None  # what it was built for: one shape, or a tuple of those of several inputs
     output_shape: Any = None
     symbolic_results: tuple[Any, ...] | list[Any] = ()  # weak references to what calls on symbols gave
-    _dtypes: Sequence[Any] = ()  # of the inputs, where they aren't converted
+    dtypes: Sequence[Any] = ()  # of the inputs, where they aren't converted
+    tried: list[tuple[Any, Any]] | None = None  # shapes of inputs, and of the results that they gave
     _losses: tuple[Any, list[Tensor]] = (None, [])  # in which run, and what add_loss was given there
 
     def __init__(
@@ -141,44 +143,13 @@ class Layer(Module):
         return self.compute_output_shape(*input_shapes)
 
     def _trial(self, *input_shapes: Any) -> Any:
-        """Compute with zeros: the shape of the result, or a structure of shapes.
-
-        Lengths that aren't known are tried with two different ones: where the results differ they are None.
-        """
-        results = []
-        for unknown in (16, 24):
-            dtypes = iter(self._dtypes)
-            zeros = mapped(partial(self._zeros, unknown=unknown, dtypes=dtypes), input_shapes, is_deep)
-            before = context.run, context.trial
-            context.run, context.trial = object(), True  # what layers add to the loss here doesn't count
-            try:
-                with no_grad(), self.mode(training=False):
-                    result = self.call(*zeros)
-            finally:
-                context.run, context.trial = before
-            results.append(mapped(lambda x: tuple(x.shape), result))
-            if _is_known(input_shapes):
-                break
-        first, last = results[0], results[-1]
-        others = iter(shapes_in(last))
-
-        def common(shape: Shape) -> Shape:
-            pairs = zip(shape[1:], next(others)[1:], strict=True)
-            return (None, *(n if n == m else None for n, m in pairs))
-
-        return mapped(common, first, is_deep)
-
-    def _zeros(self, shape: Shape | None, unknown: int, dtypes: Iterator[Any]) -> Tensor | None:
-        if shape is None:
-            return None
-        sizes = (unknown if n is None else n for n in shape[1:])
-        return Tensor(np.zeros((1, *sizes), next(dtypes, self.dtype)))
+        return trial(self, input_shapes)
 
     def note_dtypes(self, inputs: Any) -> None:
         """Remember the dtypes of the inputs for the trial, where the layer doesn't convert them."""
         if not self.autocast:
             tensors = [x for x in flatten(inputs) if getattr(x, "ndim", 0)]
-            self._dtypes = [self.dtype if x.dtype.kind == "f" else x.dtype for x in tensors]
+            self.dtypes = [self.dtype if x.dtype.kind == "f" else x.dtype for x in tensors]
 
     def build_once(self, *input_shapes: Any) -> None:
         """Build for samples of a shape, unless that has been done."""
@@ -272,7 +243,13 @@ class Layer(Module):
         if initializer is None:
             initializer = "glorot_uniform" if len(shape) > 1 else "zeros"
         shape, dtype = tuple(shape), self.dtype if dtype is None else np.dtype(dtype)
-        values = np.zeros(shape, dtype) if context.loading else initializers.get(initializer)(shape, dtype)
+        if context.loading is None:
+            values = initializers.get(initializer)(shape, dtype)
+        else:
+            context.loading -= math.prod(shape)
+            if context.loading < 0:
+                raise ArgumentError(f"{self.name}: {name} {shape} is more than the file has numbers for")
+            values = np.zeros(shape, dtype)
         if values.shape != shape:
             raise ShapeError(f"{self.name}: the initializer of {name} gave {values.shape} for {shape}")
         weight = Parameter(
@@ -332,14 +309,20 @@ class Layer(Module):
             config["input_shape"] = list(self.given_input_shape)
         options = [option for option, rule, _ in self._options()]
         for field in (*self.fields, *options, "activity_regularizer"):
-            value = getattr(self, field)
-            if isinstance(value, Named):
-                value = value.describe()
-            elif callable(value):
-                value = activations.name_of(value)
+            value = described(getattr(self, field))
             if value is not None or field in self.fields:
                 config[field] = value
         return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        return cls(**{key: revived(value) for key, value in config.items()})
+
+    def get_build_config(self) -> dict[str, Any]:
+        return build_config(self)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        build_from_config(self, config)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this run of the program: symbols, and losses with their graphs."""
@@ -380,10 +363,6 @@ class SameShape(Layer):
         return input_shape
 
 
-def _is_known(shapes: Any) -> bool:
-    return all(None not in shape[1:] for shape in shapes_in(shapes) if shape is not None)
-
-
 def check_shape(shape: Any) -> Shape:
     """Return a sample's shape as a tuple of positive whole numbers, or None for any; raise ArgumentError."""
     try:
@@ -398,13 +377,13 @@ def check_shape(shape: Any) -> Shape:
 
 
 @contextmanager
-def skeleton() -> Iterator[None]:
-    """Build layers with zeros for weights, which are about to be loaded.
+def skeleton(numbers: int) -> Iterator[None]:
+    """Build layers with zeros for weights, which are about to be loaded: no more than there are numbers.
 
-    Zeros take no memory until they are written, so a file that claims a huge layer can't claim it.
+    Zeros take no memory until they are written, so a file that claims a huge layer can't claim it. Some more
+    are let pass, for constructors that build what they drop again.
     """
-    before = context.loading
-    context.loading = True
+    before, context.loading = context.loading, numbers + 2**20
     try:
         yield
     finally:

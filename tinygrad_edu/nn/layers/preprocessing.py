@@ -87,7 +87,7 @@ class Normalization(SameShape):
             self.count = self.add_weight("count", (), "zeros", dtype="int64", trainable=False)
             return
         try:
-            mean, variance = (np.broadcast_to(v, shape).astype(self.dtype) for v in self.given)
+            mean, variance = (np.broadcast_to(np.asarray(v, self.dtype), shape) for v in self.given)
         except ValueError:
             raise ShapeError(
                 f"{self.name}: mean and variance must be numbers or of shape {shape}, got {self.given}"

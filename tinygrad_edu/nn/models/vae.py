@@ -1,7 +1,7 @@
 """VAE: a variational autoencoder around any encoder and decoder."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from ... import ops
 from ...errors import ArgumentError, DataError, ShapeError, unknown_name
@@ -11,9 +11,8 @@ from .. import losses
 from ..layers.sampling import Sampling
 from ..metrics import Mean, Metric
 from ..model import Model
-from ..module import Module, build_module, describe_module
+from ..module import Module
 from ..preparation import unpack
-from ..structure import is_structure
 
 __all__ = ["VAE"]
 
@@ -86,6 +85,10 @@ class VAE(Model):
     >>> vae.sample(3).shape, vae.encode(np.eye(8))[0].shape
     ((3, 8), (8, 2))
     """
+
+    fields = (
+        "encoder", "decoder", "likelihood", "beta", "predictor", "property_loss", "property_weight", "seed",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -205,29 +208,3 @@ class VAE(Model):
         for mean in (self.loss_tracker, *self.parts):
             mean.add(found[mean.name].item(), n)
         return {mean.name: mean.result() for mean in (self.loss_tracker, *self.parts)}
-
-    # -- in a file -------------------------------------------------------------------------------------
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "encoder": describe_module(self.encoder),
-            "decoder": describe_module(self.decoder),
-            "predictor": None if self.predictor is None else describe_module(self.predictor),
-            "likelihood": self.likelihood,
-            "beta": self.beta,
-            "property_loss": {
-                "class": type(self.property_loss).__name__,
-                "config": self.property_loss.get_config(),
-            },
-            "property_weight": self.property_weight,
-            "seed": self.seed,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        config = dict(config)
-        for part in ("encoder", "decoder", "predictor"):
-            if is_structure(config.get(part)):
-                config[part] = build_module(config[part])
-        return cls(**config)
