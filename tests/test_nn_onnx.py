@@ -216,6 +216,36 @@ def test_layers_of_attention(exports, attend, causal):
     exports.compare(nn.Model([a, b], attend(a, b, causal)), [drawn((3, 6, 4)), drawn((3, 5, 4), seed=1)])
 
 
+MASKED = {
+    "lstm": lambda x, mask: layers.LSTM(3)(x, mask=mask),
+    "lstm with sequences": lambda x, mask: layers.LSTM(3, return_sequences=True)(x, mask=mask),
+    "zeros": lambda x, mask: layers.GRU(3, return_sequences=True, zero_output_for_mask=True)(x, mask=mask),
+    "both ways": lambda x, mask: layers.Bidirectional(layers.GRU(3))(x, mask=mask),
+    "attention": lambda x, mask: layers.Attention()([x, x], mask=[mask, mask], use_causal_mask=True),
+    "heads": lambda x, mask: layers.MultiHeadAttention(2, 3)(
+        x, x, query_mask=mask, value_mask=mask, use_causal_mask=True
+    ),
+    "bools": lambda x, mask: layers.Lambda(
+        lambda both: ops.scaled_dot_product_attention(
+            both[0], both[0], both[0], mask=both[1][:, None], is_causal=True
+        )
+    )([x, mask]),
+    "floats": lambda x, mask: layers.Lambda(
+        lambda both: ops.scaled_dot_product_attention(
+            both[0], both[0], both[0], mask=ops.where(both[1], 0.5, -np.inf)[:, None]
+        )
+    )([x, mask]),
+}
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_masks_that_come_in(exports, name):
+    x, mask = nn.Input((5, 4), name="x"), nn.Input((5,), dtype="bool", name="mask")
+    model = nn.Model([x, mask], MASKED[name](x, mask))
+    masks = np.array([[1, 1, 0, 1, 0], [0, 1, 1, 1, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]], bool)
+    exports.compare(model, [drawn((4, 5, 4)), masks])
+
+
 NOT_HERE = {"Input", "InputLayer", "Layer"}
 ELSEWHERE = {  # in tests of their own, or refused
     "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot", "Embedding",

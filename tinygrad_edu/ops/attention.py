@@ -111,20 +111,20 @@ def attention_weights(
     qs, ks = shape_of(query), shape_of(key)
     factor = 1 / math.sqrt(max(qs[-1], 1)) if scale is None else number("scale", scale)
     scores = ops.matmul(ops.multiply(query, factor), ops.matrix_transpose(key))
-    allowed = np.tri(qs[-2], ks[-2], dtype=bool) if is_causal else None
+    allowed: Any = np.tri(qs[-2], ks[-2], dtype=bool) if is_causal else None
     if mask is not None:
-        numbers = array_of("scaled_dot_product_attention: mask", mask)
-        sides = zip(numbers.shape[::-1], scores.shape[:-3:-1], strict=False)  # the leading axes broadcast
+        # A Tensor stays one, so that the record tells where a mask comes from.
+        known = mask if isinstance(mask, Tensor) else array_of("scaled_dot_product_attention: mask", mask)
+        sides = zip(known.shape[::-1], scores.shape[:-3:-1], strict=False)  # the leading axes broadcast
         if any(n not in (1, side) for n, side in sides):
-            raise ShapeError(f"attention: a mask {numbers.shape} doesn't fit scores (…, L, S) {scores.shape}")
-        if numbers.dtype.kind == "f":
-            open_ = numbers != -np.inf
-            added = ops.astype(mask if isinstance(mask, Tensor) else numbers, scores.dtype)
-            scores = scores + ops.where(open_, added, 0.0)
-        elif numbers.dtype.kind == "b":
-            open_ = numbers
+            raise ShapeError(f"attention: a mask {known.shape} doesn't fit scores (…, L, S) {scores.shape}")
+        if known.dtype.kind == "f":
+            open_ = ops.not_equal(known, -np.inf)
+            scores = scores + ops.where(open_, ops.astype(known, scores.dtype), 0.0)
+        elif known.dtype.kind == "b":
+            open_ = known
         else:
-            raise DTypeError(f"attention: the mask must be bools or floats, got {numbers.dtype}")
+            raise DTypeError(f"attention: the mask must be bools or floats, got {known.dtype}")
         allowed = open_ if allowed is None else allowed & open_
     return masked_softmax(scores, allowed)
 

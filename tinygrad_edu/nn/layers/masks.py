@@ -3,24 +3,25 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ... import ops
 from ...errors import DTypeError, ShapeError
+from ...tensor import Tensor
 
 __all__ = ["checked_mask"]
 
 
-def checked_mask(where: str, mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return a mask as bools, of tensors, arrays or lists; numbers count where they aren't 0.
+def checked_mask(where: str, mask: Any, shape: tuple[int, ...]) -> Any:
+    """Return a mask as bools, a Tensor of a Tensor and else an array; numbers count where they aren't 0.
 
     Raises ShapeError if it hasn't the shape, DTypeError for what isn't numbers.
 
     >>> checked_mask("LSTM: mask", [[1, 0]], (1, 2))
     array([[ True, False]])
     """
-    known = np.asarray(mask)
+    known = mask if isinstance(mask, Tensor) else np.asarray(mask)
     if known.dtype.kind not in "biuf":
         raise DTypeError(f"{where} must be of bools, got {known.dtype}")
     if known.shape != shape:
         raise ShapeError(f"{where} must have the shape {shape}, got {known.shape}")
-    return known.astype(bool)
+    return ops.astype(known, bool)

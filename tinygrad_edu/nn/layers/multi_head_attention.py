@@ -4,7 +4,6 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ... import ops
 from ...errors import ArgumentError, ShapeError
@@ -224,10 +223,10 @@ class MultiHeadAttention(Layer):
         batch, *places, heads, size = x.shape
         return ops.permute_dims(ops.reshape(x, (batch, math.prod(places), heads, size)), (0, 2, 1, 3))
 
-    def _allowed(self, masks: dict[str, Any], whole: Any, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    def _allowed(self, masks: dict[str, Any], whole: Any, shape: tuple[int, ...]) -> Any:
         """Return where a query may look, broadcasting to (batch, heads, L, S); None if it may anywhere."""
         batch, _, places, sources = shape
-        allowed: NDArray[np.bool_] | None = None
+        allowed: Any = None
         for name, mask in masks.items():
             if mask is not None:
                 of_query = name == "query_mask"
@@ -236,7 +235,7 @@ class MultiHeadAttention(Layer):
                 known = known[:, None, :, None] if of_query else known[:, None, None, :]
                 allowed = known if allowed is None else allowed & known
         if whole is not None:
-            whole = np.asarray(whole)
+            whole = whole if isinstance(whole, Tensor) else np.asarray(whole)
             whole = whole[:, None] if whole.ndim == 3 else whole
             pairs = zip(whole.shape[::-1], shape[::-1], strict=False)
             if whole.ndim > 4 or any(n not in (1, m) for n, m in pairs):

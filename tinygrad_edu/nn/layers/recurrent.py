@@ -136,7 +136,7 @@ class _Recurrent(Layer):
         outputs = []
         for t in reversed(range(count)) if self.go_backwards else range(count):
             after = self.step(inputs[t], states, recurrent_masks)
-            if known is not None and not known[:, t].all():
+            if known is not None:
                 after = [ops.where(known[:, t, None], a, b) for a, b in zip(after, states, strict=True)]
             states = after
             outputs.append(states[0])
@@ -174,12 +174,12 @@ class _Recurrent(Layer):
 
     reset_states = reset_state  # Keras has both names
 
-    def _without_gaps(self, result: Any, known: NDArray[np.bool_]) -> Any:
+    def _without_gaps(self, result: Any, known: Any) -> Any:
         """Put zeros where nothing was read yet; with ``zero_output_for_mask``, at each masked step."""
         if not self.zero_output_for_mask:
-            known = np.logical_or.accumulate(known, axis=1)
+            known = ops.greater(ops.cumulative_sum(known, axis=1), 0)
         shown = known[:, :, None] if self.return_sequences else known[:, -1:]
-        return result if shown.all() else ops.where(shown, result, 0.0)
+        return ops.where(shown, result, 0.0)
 
     def _drawn(self, rate: float, shape: tuple[int, int]) -> Masks:
         """Draw what dropout multiplies by at every step: for each gate anew if states drop out too."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import ops
 from ...errors import ArgumentError, ShapeError, unknown_name
+from ...tensor import Tensor
 from ..module import build_module, describe_module
 from ..structure import mapped
 from ..symbolic import Shape, is_deep, is_shape
@@ -184,14 +185,14 @@ class TimeDistributed(Layer):
     def call(self, x: Any, mask: Any = None) -> Any:
         self._of_one_step(x.shape)
         steps = x.shape[:2]
-        arguments = {}
+        arguments: dict[str, Any] = {}
         if mask is not None and "mask" in inspect.signature(self.layer.call).parameters:
-            mask = np.asarray(mask)
+            mask = mask if isinstance(mask, Tensor) else np.asarray(mask)
             if mask.shape[:2] != steps:
                 raise ShapeError(
                     f"{self.name}: mask must begin with (batch, steps) = {steps}, got {mask.shape}"
                 )
-            arguments["mask"] = mask.reshape(math.prod(steps), *mask.shape[2:])
+            arguments["mask"] = ops.reshape(mask, (math.prod(steps), *mask.shape[2:]))
         result = self.layer(ops.reshape(x, (math.prod(steps), *x.shape[2:])), **arguments)
         return mapped(lambda y: ops.reshape(y, (*steps, *y.shape[1:])), result)
 
