@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import tinygrad_edu as te
 from tinygrad_edu import Tensor, nn, ops
 from tinygrad_edu.context import Observer
-from tinygrad_edu.errors import ArgumentError, FileError, TinygradEduError
+from tinygrad_edu.errors import ArgumentError, FileError, ShapeError, TinygradEduError
 from tinygrad_edu.nn import activations, layers
 from tinygrad_edu.nn.structure import flatten
 from tinygrad_edu.ops import OPERATIONS
@@ -595,6 +595,28 @@ def test_a_model_that_is_not_built_takes_an_example(exports):
     x = drawn((3, 4))
     exports.compare(nn.Sequential([nn.Dense(3), nn.BatchNormalization(), nn.Dense(2)]), [x], example=x)
     exports.compare(TwoInTwoOut(), [x, x], example=(x, x), arguments=list)
+
+
+def test_an_example_s_floats_come_in_the_model_s_dtype(exports):
+    model = sequential((None, 4), nn.Dense(2))
+    proto = exports.compare(model, [drawn((5, 3, 4))], example=np.random.default_rng(0).random((2, 3, 4)))
+    assert proto.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+    tokens = nn.Sequential([nn.Input((None,), dtype="int64"), layers.Embedding(9, 2)])
+    exports.compare(tokens, [drawn((5, 3), "int64")], example=[[1, 2, 8]])
+    exports.compare(TwoInTwoOut(), [drawn((5, 4))] * 2, example=(np.eye(4), np.eye(4)), arguments=list)
+    with pytest.raises(ShapeError, match="has 1 inputs"):
+        exports.write(tokens, [np.ones((1, 3)), np.ones((1, 3))])
+
+
+def test_inputs_by_name_in_any_order(exports):
+    inputs = {"a": nn.Input((None, 2), name="a"), "b": nn.Input((3,), name="b")}
+    y = nn.Dense(2)(nn.layers.concatenate([nn.GlobalMaxPooling1D()(inputs["a"]), inputs["b"]]))
+    a, b = drawn((5, 4, 2)), drawn((5, 3))
+    example = {"b": b, "a": a}
+    proto = exports.compare(
+        nn.Model(inputs, y), [a, b], example=example, arguments=lambda x: [{"b": x[1], "a": x[0]}]
+    )
+    assert [x.name for x in proto.graph.input] == ["a", "b"]
 
 
 def test_numbers_that_are_large(exports):

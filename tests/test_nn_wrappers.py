@@ -116,8 +116,8 @@ def test_in_a_model_that_is_trained_and_saved(tmp_path):
     model.compile(nn.optimizers.Adam(0.01), "binary_crossentropy")
     history = model.fit(frames, labels, epochs=8, verbose=0).history["loss"]
     assert history[-1] < history[0]
-    model.save(tmp_path)
-    again = nn.load_model(tmp_path)
+    model.save(tmp_path / "model.safetensors")
+    again = nn.load_model(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.predict(frames), model.predict(frames))
     assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
 
