@@ -106,6 +106,34 @@ def write_hdf5(path, names, change=None, **options):
                     group[str(i)] = np.ones(shape, "f4")
 
 
+class Blocks(nn.Model):
+    def __init__(self):
+        super().__init__()
+        self.blocks = [nn.Dense(3), [nn.Dense(3)]]
+
+    def call(self, x):
+        return self.blocks[1][0](self.blocks[0](x))
+
+
+@pytest.mark.parametrize("second", ["blocks/container/dense", "layers/dense_1"])
+def test_lists_in_lists_as_keras_writes_them_and_as_it_did(tmp_path, second):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.weights.h5", "w") as file:
+        for number, path in enumerate(["blocks/dense", second]):
+            file[f"{path}/vars/0"], file[f"{path}/vars/1"] = np.full((3, 3), number), np.zeros(3)
+    model = Blocks()
+    model.predict(np.ones((1, 3)))
+    with pytest.raises(ShapeError, match=r"expected floats, got int64 \(blocks/dense/vars/0\)"):
+        model.load_weights(tmp_path / "x.weights.h5")
+    with h5py.File(tmp_path / "x.weights.h5", "a") as file:
+        for number, path in enumerate(["blocks/dense", second]):
+            del file[f"{path}/vars/0"]
+            file[f"{path}/vars/0"] = np.full((3, 3), number, "f8")
+    model.load_weights(tmp_path / "x.weights.h5")
+    assert model.blocks[0].kernel.numpy().max() == 0
+    assert model.blocks[1][0].kernel.numpy().min() == 1
+
+
 def changes():
     def filled(h5py, group, name, shape):
         group.create_dataset(name, shape, "f4", compression="gzip")

@@ -62,10 +62,13 @@ def read_keras_weights(model: Model, path: Any) -> dict[str, NDArray[Any]]:
     """
     try:
         contents = _Contents(read_hdf5(_weights_of(Path(path))))
-        mine, ignored = places(model)
-        problems = [*contents.compared(mine, ignored), *contents.misnamed(mine)]
-        if not problems:
-            return {place.name: contents.arrays[path].read() for path, place in mine.items()}
+        problems: list[str] = []
+        for deep in (True, False):
+            mine, ignored = places(model, deep)
+            found = [*contents.compared(mine, ignored), *contents.misnamed(mine)]
+            if not found:
+                return {place.name: contents.arrays[path].read() for path, place in mine.items()}
+            problems = problems or found
     except FileError as error:
         raise FileError(f"{path}: {error}") from None
     listed = "\n  ".join(problems[:8]) + ("\n  ..." if len(problems) > 8 else "")
@@ -156,8 +159,10 @@ class Place(NamedTuple):
     weight: Parameter
 
 
-def places(model: Model) -> tuple[dict[str, Place], tuple[str, ...]]:
+def places(model: Model, deep: bool = True) -> tuple[dict[str, Place], tuple[str, ...]]:
     """Return where in a Keras file each weight of a model is, and the beginnings of paths that don't count.
+
+    Older versions of Keras, such as 3.6, don't go into lists that are in lists: not ``deep``.
 
     >>> from tinygrad_edu import nn
     >>> model = nn.Sequential([nn.Input((2,)), nn.Dense(3), nn.Dense(1, use_bias=False)])
@@ -183,7 +188,8 @@ def places(model: Model) -> tuple[dict[str, Place], tuple[str, ...]]:
             for place, w in _own(value):
                 found[prefix + place] = Place(path, value, names[id(w)], w)
         for label, item in _attributes(value) if isinstance(value, Module) else _numbered(value):
-            visit(item, prefix + label)
+            if deep or isinstance(value, Module) or isinstance(item, Module):
+                visit(item, prefix + label)
 
     visit(model, "")
     return found, tuple(ignored)
@@ -203,9 +209,15 @@ def _numbered(items: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(item, Module | list | tuple | dict):
             base = "container"
             if isinstance(item, Module):
-                base = "functional" if type(item) is Model else snake_case(type(item).__name__)
+                base = "functional" if _is_functional(item) else snake_case(type(item).__name__)
             counts[base] = n = counts.get(base, -1) + 1
             yield (f"{base}_{n}" if n else base), item
+
+
+def _is_functional(module: Module) -> bool:
+    """Tell models in the functional style that aren't of a user's class: nn.models.UNet is one too."""
+    ours = type(module).__module__.startswith("tinygrad_edu.") and not isinstance(module, Sequential)
+    return ours and isinstance(module, Model) and module.graph is not None
 
 
 def _attributes(module: Module) -> list[tuple[str, Any]]:
