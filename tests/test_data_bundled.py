@@ -20,7 +20,7 @@ from tinygrad_edu.data.catalogue import ABOUT
 from tinygrad_edu.errors import ArgumentError, FileError
 
 ROOT = Path(__file__).parent.parent
-FILES = ROOT / "tinygrad_edu" / "data" / "files"
+FILES = bundled.FILES
 REAL = os.environ.get("TINYGRAD_EDU_DATA")
 
 
@@ -186,7 +186,7 @@ def test_the_bundled_files_are_small_and_listed_with_their_checksums():
 def copies(monkeypatch, tmp_path):
     """Have the package read copies of its files, which a test may spoil."""
     shutil.copytree(FILES, tmp_path / "files")
-    monkeypatch.setattr(bundled, "files", lambda package: tmp_path)
+    monkeypatch.setattr(bundled, "FILES", tmp_path / "files")
     return tmp_path / "files"
 
 
@@ -228,7 +228,7 @@ def test_any_flipped_bit_is_found(position, bit):
             return bytes(content)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bundled, "files", lambda package: Spoilt())
+        patch.setattr(bundled, "FILES", Spoilt())
         with pytest.raises(FileError, match="was changed"):
             bundled.load("wine_quality")
 

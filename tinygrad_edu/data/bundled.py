@@ -6,7 +6,7 @@
 
 import hashlib
 import io
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from tinygrad_edu.errors import FileError
 
-__all__ = ["SHA256", "load"]
+__all__ = ["FILES", "SHA256", "load"]
+
+FILES = Path(__file__).parent / "files"
 
 SHA256 = {
     "mnist_5000": "b78fb11e1dc268d5b8e74c8faf2c7e06d95116b63b819f501fc035feba9f6b55",
@@ -37,7 +39,7 @@ def load(name: str) -> dict[str, NDArray[Any]]:
     >>> sorted(load("wine_quality"))
     ['quality', 'x']
     """
-    path = files("tinygrad_edu.data") / "files" / f"{name}.npz"
+    path = FILES / f"{name}.npz"
     mend = "install the package again: pip install --force-reinstall --no-deps tinygrad_edu"
     try:
         content = path.read_bytes()
