@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from side_by_side import compare
+from side_by_side import agree, both_run, compare
 
 OPTIONS = [
     "",
@@ -80,3 +80,28 @@ def test_both_ways_with_a_layer_for_each(keras):
 )
 def test_at_each_step(keras, source, shape):
     compare(keras, source, shape)
+
+
+# With the masks said to each layer that uses them: in Keras they would come along with x.
+TRANSLATOR = """
+words, said = layers.Input((None,), dtype="int32"), layers.Input((None,), dtype="int32")
+x = layers.Embedding(10, 4)(words)
+known = layers.Input((None,), dtype="bool")
+x, *states = layers.Bidirectional(layers.LSTM(3, return_sequences=True, return_state=True))(x, mask=known)
+y = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(
+    layers.Embedding(8, 4)(said), initial_state=states
+)
+y = layers.Attention()([y, x], mask=[None, known]) + layers.MultiHeadAttention(2, 3)(y, x, value_mask=known)
+model = keras.Model([words, said, known], layers.TimeDistributed(layers.Dense(8, activation="softmax"))(y))
+"""
+
+
+def test_a_translator(keras, tmp_path):
+    theirs, ours = (names.model for names in both_run(keras, TRANSLATOR))
+    rng = np.random.default_rng(0)
+    words, said = rng.integers(0, 10, (4, 6)), rng.integers(0, 8, (4, 5))
+    path = tmp_path / "x.weights.h5"  # which knows that Keras has its layers in another order
+    theirs.save_weights(path)
+    ours.load_weights(path)
+    known = words > 2
+    agree(ours.predict([words, said, known]), theirs([words, said, known]), "translator")

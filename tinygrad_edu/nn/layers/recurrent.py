@@ -280,7 +280,7 @@ class LSTM(_Recurrent):
     """
 
     gates, states_kept = 4, 2
-    fields = ("recurrent_activation", "unit_forget_bias", *_Recurrent.fields)
+    fields = (*_Recurrent.fields, "recurrent_activation", "unit_forget_bias")
 
     def __init__(
         self,
@@ -356,7 +356,7 @@ class GRU(_Recurrent):
     """
 
     gates = 3
-    fields = ("recurrent_activation", "reset_after", *_Recurrent.fields)
+    fields = (*_Recurrent.fields, "recurrent_activation", "reset_after")
 
     def __init__(
         self,
