@@ -330,8 +330,8 @@ def test_a_layer_s_mode_can_be_fixed_in_the_model(tmp_path):
     model = nn.Model(x, [still, noisy])
     assert model.compute_output_shape((None, 3)) == [(None, 3), (None, 3)]
     v = rng(64, 3)
-    model.save(tmp_path)
-    for each in (model, nn.load_model(tmp_path)):
+    model.save(tmp_path / "model")
+    for each in (model, nn.load_model(tmp_path / "model")):
         for training in (False, True):
             first, second = each(v, training=training)
             np.testing.assert_allclose(first.data, v / np.sqrt(1 + 1e-3), rtol=1e-5)
