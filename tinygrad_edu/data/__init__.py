@@ -26,6 +26,14 @@ from tinygrad_edu.data.npy import read_npy
 from tinygrad_edu.data.phantoms import phantoms
 from tinygrad_edu.data.prepare import one_hot, train_test_split, train_validation_test_split
 from tinygrad_edu.data.scaling import min_max_scale, standardize
+from tinygrad_edu.data.smiles import (
+    check_smiles,
+    decode_strings,
+    encode_strings,
+    is_molecule,
+    to_deepsmiles,
+    to_smiles,
+)
 from tinygrad_edu.data.tables import read_csv
 from tinygrad_edu.data.tabular import breast_cancer, diabetes, iris, leukaemia, wine_quality
 from tinygrad_edu.data.warp import warp
@@ -44,15 +52,19 @@ __all__ = [
     "RandomZoom",
     "blobs",
     "breast_cancer",
+    "check_smiles",
     "circles",
     "class_weights",
+    "decode_strings",
     "diabetes",
     "digits",
     "downsample",
     "dresses_coats",
+    "encode_strings",
     "fashion_mnist",
     "four_blobs",
     "iris",
+    "is_molecule",
     "k_fold",
     "leave_one_out",
     "lesions",
@@ -72,6 +84,8 @@ __all__ = [
     "smote",
     "spirals",
     "standardize",
+    "to_deepsmiles",
+    "to_smiles",
     "train_test_split",
     "train_validation_test_split",
     "upsample",
