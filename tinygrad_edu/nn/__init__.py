@@ -8,6 +8,7 @@
 
 from . import (
     activations,
+    backend,
     blocks,
     callbacks,
     constraints,
@@ -28,8 +29,12 @@ from .layers import *
 from .losses import Loss
 from .metrics import Metric
 from .models import Model, Sequential, load_model
-from .module import Module, Parameter
+from .module import Module
 from .onnx import export_onnx
+from .parameter import Parameter
+
+config = backend  # Keras has both names
+Variable = Parameter
 
 __all__ = [
     "Loss",
@@ -38,9 +43,12 @@ __all__ = [
     "Module",
     "Parameter",
     "Sequential",
+    "Variable",
     "activations",
+    "backend",
     "blocks",
     "callbacks",
+    "config",
     "constraints",
     "export_onnx",
     "functional",

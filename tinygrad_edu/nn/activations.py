@@ -24,10 +24,11 @@ from .named import FUNCTIONS
 from .symbolic import SymbolicTensor
 
 __all__ = [
-    "celu", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid", "hard_silu",
-    "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "name_of",
-    "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softmax", "softplus", "softsign",
-    "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+    "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_shrink", "hard_sigmoid",
+    "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish",
+    "name_of", "relu", "relu6", "selu", "serialize", "sigmoid", "silu", "soft_shrink", "softmax",
+    "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax", "squareplus", "swish", "tanh",
+    "tanh_shrink", "threshold",
 ]  # fmt: skip
 
 Activation = Callable[..., Tensor]
@@ -310,3 +311,6 @@ def name_of(activation: Activation) -> str:
             return name
     name = getattr(activation, "__name__", repr(activation))
     return f"{activation.__module__}.{name}" if name in KNOWN else name
+
+
+serialize, deserialize = name_of, get  # as Keras calls them

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError
-from .named import Named
+from .named import Named, serialize
 
-__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
+__all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "serialize"]
 
 EPSILON = 1e-7  # Keras': keeps a norm of 0 from dividing
 
@@ -105,6 +105,9 @@ def get(identifier: Any) -> Constraint | None:
     2.0
     """
     return None if identifier is None else Constraint.find(identifier)
+
+
+deserialize = get
 
 
 def _axis(axis: Any) -> Any:

@@ -10,7 +10,7 @@ from .encoding import decode, encode
 from .layers.input import InputLayer
 from .module import Module, build_module, describe_module
 from .structure import flatten, is_structure, mapped, packed
-from .symbolic import Call, SymbolicTensor, positional, shapes_in
+from .symbolic import Call, Shape, SymbolicTensor, positional, shapes_in
 
 __all__ = ["Graph", "label_layers"]
 
@@ -119,14 +119,11 @@ class Graph:
         leaves = self._ordered(given, flatten(given) if is_structure(given) else [given])
         taken = []
         for x, symbol in zip(leaves, symbols, strict=True):
-            x = x if isinstance(x, Tensor) else Tensor(x)
+            x = fitted(x if isinstance(x, Tensor) else Tensor(x), symbol.shape)
             if x.ndim != symbol.ndim or any(
                 n not in (None, m) for n, m in zip(symbol.shape, x.shape, strict=True)
             ):
-                raise ShapeError(
-                    f"the input '{self.labels[symbol.call.layer]}' expects shape {symbol.shape}, "
-                    f"got {x.shape}"
-                )
+                raise misfit(f"the input '{self.labels[symbol.call.layer]}'", symbol.shape, x.shape)
             taken.append(
                 x.astype(symbol.dtype) if symbol.dtype.kind == "f" and x.dtype != symbol.dtype else x
             )
@@ -209,6 +206,28 @@ class Graph:
                 result = layer(*decode(entry["args"], symbol), **decode(entry["kwargs"], symbol))
             results.append(flatten(result))
         return decode(config["inputs"], symbol), decode(config["outputs"], symbol)
+
+
+def fitted(x: Tensor, shape: Shape) -> Tensor:
+    """Return x with a last axis of 1 put to it, or taken away, where that makes it fit, as in Keras.
+
+    >>> fitted(Tensor([1.0, 2.0]), (None, 1)).shape
+    (2, 1)
+    """
+    if x.ndim == len(shape) - 1 and x.ndim and shape[-1] == 1:
+        return x.reshape((*x.shape, 1))
+    if x.ndim == len(shape) + 1 and x.shape[-1] == 1:
+        return x.reshape(x.shape[:-1])
+    return x
+
+
+def misfit(what: str, expected: Shape, got: tuple[int, ...]) -> ShapeError:
+    """Make the error for a batch that isn't of the shape of an input."""
+    hint = ""
+    if len(got) == len(expected) - 1:
+        one = all(n in (None, m) for n, m in zip(expected[1:], got, strict=True))
+        hint = "; a single sample is a batch of one: x[np.newaxis]" if one else "; an axis is missing"
+    return ShapeError(f"{what} expects shape {expected}, got {got}{hint}")
 
 
 def _is_plain(call: Call) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..errors import ArgumentError, ShapeError, unknown_name
 from ..random import default_generator
-from .named import Named
+from .named import Named, serialize
 
 __all__ = [
     "Constant",
@@ -32,7 +32,9 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "deserialize",
     "get",
+    "serialize",
 ]
 
 
@@ -257,6 +259,9 @@ def get(identifier: Any) -> Initializer:
     'Zeros'
     """
     return Initializer.find(identifier)  # type: ignore[no-any-return]
+
+
+deserialize = get
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[float, float]:

@@ -26,8 +26,9 @@ from .graph import Graph
 from .hdf5 import SIGNATURE, Dataset, Group, read_hdf5
 from .metrics import Metric
 from .model import Model
-from .module import Module, Parameter
+from .module import Module
 from .named import snake_case
+from .parameter import Parameter
 from .sequential import Sequential
 from .symbolic import Call, SymbolicTensor
 

@@ -75,10 +75,10 @@ class Model(Trainer, Layer):
             )
         return self.graph.run(self.graph.arranged(inputs[0] if len(inputs) == 1 else list(inputs)))
 
-    def build(self, *input_shapes: Any) -> None:
+    def build(self, *input_shapes: Any, input_shape: Any = None) -> None:
         """Make all weights, for batches of a shape that begins with the batch axis: (None, 28, 28, 1)."""
         if self.graph is None:
-            self._trial(*input_shapes)
+            self._trial(*input_shapes or (input_shape,))
 
     def _build_for(self, *inputs: Any) -> None:
         pass
@@ -161,15 +161,40 @@ class Model(Trainer, Layer):
 
     # -- looking and saving ----------------------------------------------------------------------------
 
-    def summary(self, print_fn: Any = print) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Any = None,
+    ) -> None:
         """Print each layer with its output's shape and number of parameters, and the totals.
 
-        Raises ArgumentError for a model that isn't built, whose shapes aren't known yet.
+        Parameters
+        ----------
+        line_length
+            How wide the table may be, by default 110.
+        print_fn
+            What gets the text, by default ``print``.
+        expand_nested
+            Show the layers of models within the model too.
+        show_trainable
+            Show which layers learn.
+        positions, layer_range
+            Keras': how wide each column is, and from which to which layer; only None is taken.
+
+        What isn't built yet shows "?" for its shape.
         """
         from .summary import summarize
 
-        self.check_built("summary")
-        print_fn(summarize(self))
+        for name, value in (("positions", positions), ("layer_range", layer_range)):
+            if value is not None:
+                raise ArgumentError(
+                    f"summary: {name} isn't here, the columns are as wide as need be; leave it out"
+                )
+        (print_fn or print)(summarize(self, line_length or 110, expand_nested, show_trainable))
 
     def save(self, filepath: Any) -> None:
         """Write the model with everything that training goes on from into one file; see ``load_model``.
@@ -204,14 +229,6 @@ class Model(Trainer, Layer):
 
         self.check_built("load_weights")
         self.load_state_dict(read_weights(self, path))
-
-    def check_built(self, what: str) -> None:
-        """Raise ArgumentError if some layer has no weights yet."""
-        if not all(module.built for module in self.modules()):
-            raise ArgumentError(
-                f"{what}: {self.name} isn't built yet, so it has no weights and no shapes; call it on a "
-                "batch, build((None, ...)), or start it with Input(shape)"
-            )
 
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = {"name": self.name}

@@ -6,38 +6,18 @@ from inspect import signature
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from ..context import anchor, context, user_line
 from ..errors import ArgumentError, DTypeError, ShapeError, unknown_name
 from ..tensor import Tensor
 from .named import class_name, find_class, register_class, snake_case
+from .parameter import Parameter
 from .symbolic import contains_symbol, positional, record, taken_by_place
 
-__all__ = ["Module", "Parameter"]
+__all__ = ["Module"]
 
-
-class Parameter(Tensor):
-    """A Tensor that a module owns: learned if it is trainable, else a buffer that is only saved with it.
-
-    >>> Parameter([1.0, 2.0], name="bias")
-    Parameter([1., 2.], requires_grad=True, name='bias')
-    """
-
-    __slots__ = ("buffer", "constraint", "regularizer")
-
-    buffer: bool  # never trained, whatever is frozen or unfrozen: running statistics, for example
-    regularizer: Any  # adds to the loss, or None
-    constraint: Any  # is applied after each step of an optimizer, or None
-
-    def __init__(
-        self, data: Any, name: str | None = None, *, trainable: bool = True, dtype: DTypeLike | None = None
-    ) -> None:
-        super().__init__(data, requires_grad=trainable, dtype=dtype, name=name)
-        self.buffer = not trainable
-        self.regularizer = self.constraint = None
-        if self._data is data or not self._data.flags.carray:
-            self._data = np.array(self._data, order="C")  # its own, since optimizers write into it
+_SEVERAL = (list, tuple, dict)  # what modules and parameters may be in
 
 
 class Module:
@@ -115,9 +95,12 @@ class Module:
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """Yield the modules that this one holds directly, or in lists, tuples and dicts, with their names."""
         for key, value in vars(self).items():
-            for label, member in _members(key, value):
-                if isinstance(member, Module):
-                    yield label, member
+            if isinstance(value, Module):
+                yield key, value
+            elif isinstance(value, _SEVERAL) and value:
+                for label, member in _members(key, value):
+                    if isinstance(member, Module):
+                        yield label, member
 
     def modules(self) -> Iterator["Module"]:
         """Yield this module and all below it, each once."""
@@ -160,9 +143,12 @@ class Module:
 
     def _own_weights(self) -> Iterator[tuple[str, Parameter]]:
         for key, value in vars(self).items():
-            for label, member in _members(key, value):
-                if isinstance(member, Parameter):
-                    yield label, member
+            if isinstance(value, Parameter):
+                yield key, value
+            elif isinstance(value, _SEVERAL) and value:
+                for label, member in _members(key, value):
+                    if isinstance(member, Parameter):
+                        yield label, member
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Yield the trainable parameters with their paths."""
@@ -177,8 +163,25 @@ class Module:
         return ((path, w) for path, w in self.named_weights() if w.buffer)
 
     def count_params(self) -> int:
-        """Return how many numbers the module's parameters and buffers hold."""
+        """Return how many numbers the module's parameters and buffers hold.
+
+        Raises ArgumentError if some layer has no weights yet.
+        """
+        self.check_built("count_params")
         return sum(w.size for _, w in self.named_weights())
+
+    @property
+    def waits(self) -> bool:
+        """Whether it will have weights, but has seen no input yet that they depend on."""
+        return not self.built
+
+    def check_built(self, what: str) -> None:
+        """Raise ArgumentError if some layer has no weights yet."""
+        if any(module.waits for module in self.modules()):
+            raise ArgumentError(
+                f"{what}: {self.name} isn't built yet, so it has no weights and no shapes; call it on a "
+                "batch, build((None, ...)), or start the model with Input(shape)"
+            )
 
     @property
     def trainable(self) -> bool:
@@ -326,6 +329,7 @@ class Module:
         """Set every parameter and buffer, in the order of ``get_weights``; raises ShapeError."""
         names = [name for name, _ in self.named_weights()]
         if len(names) != len(weights):
+            self.check_built("set_weights")
             raise ShapeError(f"set_weights: expected {len(names)} arrays, got {len(weights)}")
         self.load_state_dict(dict(zip(names, weights, strict=True)))
 

@@ -153,6 +153,16 @@ def custom_objects_known(objects: Mapping[str, Any]) -> Iterator[None]:
             known.update(kept)
 
 
+def serialize(member: Named | None) -> dict[str, Any] | None:
+    """Return what ``get`` builds again; None is none.
+
+    >>> from tinygrad_edu import nn
+    >>> nn.regularizers.serialize(nn.regularizers.L2(0.1))
+    {'class': 'L2', 'config': {'l2': 0.1}}
+    """
+    return None if member is None else member.describe()
+
+
 @cache
 def snake_case(name: str) -> str:
     """Return the name of an object from the name of its class, as Keras does.

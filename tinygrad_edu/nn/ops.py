@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..creation import arange, eye, full, full_like, linspace, ones, ones_like, zeros, zeros_like
+from ..linalg import vector_norm
 from ..tensor import Tensor
 from . import functional
 from .functional import *
@@ -19,8 +20,8 @@ from .symbolic import SymbolicTensor
 
 __all__ = [
     *functional.__all__, "absolute", "arange", "cast", "concatenate", "convert_to_numpy", "convert_to_tensor",
-    "eye", "full", "full_like", "linspace", "log_sigmoid", "ones", "ones_like", "power", "shape", "swish",
-    "transpose", "zeros", "zeros_like",
+    "eye", "full", "full_like", "linspace", "log_sigmoid", "norm", "ones", "ones_like", "power", "shape",
+    "swish", "transpose", "zeros", "zeros_like",
 ]  # fmt: skip
 
 _OTHER_NAMES = {
@@ -48,6 +49,15 @@ def shape(x: Any) -> tuple[Any, ...]:
     (1, 2)
     """
     return tuple(x.shape) if hasattr(x, "shape") else np.shape(x)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """Return the length of a vector; without an axis of all numbers as one vector.
+
+    >>> norm([3.0, 4.0]).item()
+    5.0
+    """
+    return vector_norm(convert_to_tensor(x), axis=axis, keepdims=keepdims, ord=2 if ord is None else ord)
 
 
 def convert_to_tensor(x: Any, dtype: Any = None) -> Tensor:

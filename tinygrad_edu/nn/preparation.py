@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, DataError, ShapeError
+from ..errors import ArgumentError, DataError, DTypeError, ShapeError
+from ..random import default_generator
 from ..tensor import Tensor
+from .dataset import PyDataset
 from .module import positive
 from .structure import flatten, is_structure, mapped, packed
 
@@ -154,7 +156,10 @@ class Data:
     def _checked(self) -> Iterator[Any]:
         """Look at each batch before it is learned from."""
         try:
-            source = iter(self.batches)
+            if isinstance(self.batches, PyDataset) and self.shuffle:
+                source = self.batches.batches(default_generator().permutation(len(self.batches)))
+            else:
+                source = iter(self.batches)
         except TypeError:
             raise DataError(
                 f"{self.what}: expected arrays (samples, …) or batches, got {what_is(self.batches)}"
@@ -272,6 +277,12 @@ def check_data(x: Any, y: Any, what: str) -> int:
         raise DataError(f"{what}: there are no samples")
     for name, arrays in (("x", inputs), ("y", targets)):
         for a in arrays:
+            if a.dtype.kind not in "biuf":
+                raise DTypeError(
+                    f"{what}: {name} holds {_held(a)}, not real numbers. {name}.astype('float32') converts "
+                    "numbers that lie in an object array; classes that are words get numbers by "
+                    "np.unique(words, return_inverse=True)[1]"
+                )
             check_finite(a, f"{what}: {name}")
     return n
 
@@ -299,6 +310,13 @@ def array_of(a: Any) -> Any:
         return a if isinstance(a, np.ndarray) else np.asarray(a)
     except ValueError as error:
         raise DataError(f"expected samples of equal shape, got a {type(a).__name__}: {error}") from None
+
+
+def _held(a: Any) -> str:
+    """Name what is in an array that isn't of numbers, with the first thing that is none."""
+    others = (v for v in a.flat if not isinstance(v, int | float | np.number | np.bool_))
+    first = next(others, None)
+    return f"dtype {a.dtype}" + ("" if first is None else f" with {np.asarray(first).item()!r} in it")
 
 
 def what_is(a: Any) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 from .. import ops
 from ..errors import ArgumentError, ShapeError, unknown_name
 from ..ops.statistics import vector_norm
-from .named import Named
+from .named import Named, serialize
 
-__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "get"]
+__all__ = ["L1", "L1L2", "L2", "OrthogonalRegularizer", "Regularizer", "deserialize", "get", "serialize"]
 
 
 EPSILON = 1e-7  # Keras': keeps a row of zeros from dividing by 0
@@ -114,6 +114,9 @@ def get(identifier: Any) -> Regularizer | None:
     0.01
     """
     return None if identifier is None else Regularizer.find(identifier)
+
+
+deserialize = get
 
 
 def _price(value: Any, name: str) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from ..errors import ArgumentError, ShapeError
-from .graph import Graph, label_layers
+from .graph import Graph, fitted, label_layers, misfit
 from .layers.base import Layer
 from .layers.input import InputLayer
 from .model import Model
@@ -94,9 +94,10 @@ class Sequential(Model):
         self.graph = Graph(self.graph.inputs, after)
         self.output_shape = after.shape if isinstance(after, SymbolicTensor) else None
 
-    def build(self, *input_shapes: Any) -> None:
+    def build(self, *input_shapes: Any, input_shape: Any = None) -> None:
         """Make all weights, for batches of a shape that begins with the batch axis: (None, 28, 28, 1)."""
-        (input_shape,) = input_shapes
+        if input_shape is None:
+            (input_shape,) = input_shapes
         if len(input_shape) < 1 or (len(input_shape) < 2 and input_shape[0] is not None):
             raise ArgumentError(
                 f"build: the batch axis comes first, as None: (None, 784); got {tuple(input_shape)}"
@@ -108,6 +109,11 @@ class Sequential(Model):
         self.build((None, *inputs[0].shape[1:]))
 
     def call(self, x: Any) -> Any:
+        expected = self.input_shape
+        if self.graph is not None and len(x.shape) != len(expected):  # other lengths are the layers' matter
+            x = fitted(x, expected)
+            if x.ndim != len(expected):
+                raise misfit(self.name, expected, x.shape)
         for layer in self._stack:
             x = layer(x)
         return x

@@ -1,14 +1,19 @@
 """The table that ``model.summary()`` prints."""
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 from .module import Module
+from .parameter import Parameter
+from .training import Trainer
 
 __all__ = ["summarize"]
 
 
-def summarize(model: Module) -> str:
+def summarize(
+    model: Module, line_length: int = 110, expand_nested: bool = False, show_trainable: bool = False
+) -> str:
     """Return the layers of a model with output shapes and parameter counts, and the totals, as text.
 
     >>> from tinygrad_edu import nn
@@ -35,19 +40,41 @@ def summarize(model: Module) -> str:
     sources = _sources(model)
     if sources:
         table.add_column("Connected to")
-    for name, layer in model.named_children():
-        row = [f"{name} ({type(layer).__name__})", _shape(layer), f"{layer.count_params():,}"]
-        table.add_row(*row, *([", ".join(sources.get(layer, []))] if sources else []))
+    if show_trainable:
+        table.add_column("Trainable")
+    for depth, name, layer in _rows(model, expand_nested):
+        built = not any(module.waits for module in layer.modules())
+        row = [
+            f"{'  ' * depth}{name} ({type(layer).__name__})",
+            _shape(layer),
+            f"{_size(layer.weights):,}" if built else "not built",
+        ]
+        row += [", ".join(sources.get(layer, []))] if sources else []
+        row += [("yes" if layer.parameters() else "no") if layer.weights else "-"] if show_trainable else []
+        table.add_row(*row)
     out = io.StringIO()
-    Console(file=out, width=110, color_system=None, legacy_windows=False).print(table)
-    trainable = sum(w.size for w in model.parameters())
-    total = model.count_params()
+    Console(file=out, width=line_length, color_system=None, legacy_windows=False).print(table)
+    trainable, total = _size(model.parameters()), _size(model.weights)
     size = sum(w.data.nbytes for _, w in model.named_weights())
     lines = [f"Model: {model.name}", *(line.rstrip() for line in out.getvalue().splitlines()), ""]
     lines.append(f"Total parameters: {total:,} ({_bytes(size)})")
     lines.append(f"Trainable: {trainable:,}")
     lines.append(f"Not trainable: {total - trainable:,}")
+    if any(module.waits for module in model.modules()):
+        lines.append("Not built yet: weights come with the first batch, build((None, ...)) or Input(shape)")
     return "\n".join(lines)
+
+
+def _size(weights: list[Parameter]) -> int:
+    return sum(w.size for w in weights)
+
+
+def _rows(model: Module, nested: bool, depth: int = 0) -> Iterator[tuple[int, str, Module]]:
+    """Yield the layers with their names, and below a model those that it holds, if it is to be opened."""
+    for name, layer in model.named_children():
+        yield depth, name, layer
+        if nested and isinstance(layer, Trainer):
+            yield from _rows(layer, nested, depth + 1)
 
 
 def _sources(model: Any) -> dict[Module, list[str]]:

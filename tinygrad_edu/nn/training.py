@@ -5,12 +5,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
 from ..context import no_grad
-from ..errors import ArgumentError
+from ..errors import ArgumentError, unknown_name
 from ..random import default_generator, using
 from ..tensor import Tensor
 from . import optimizers
@@ -23,6 +24,8 @@ from .preparation import Data, unpack, validation_of
 from .structure import flatten, mapped
 
 __all__ = ["Trainer"]
+
+_IGNORED = ("auto_scale_loss", "jit_compile", "run_eagerly", "steps_per_execution")  # Keras', of compile
 
 
 class Trainer(Module):
@@ -76,9 +79,10 @@ class Trainer(Module):
             Keras' ``run_eagerly``, ``jit_compile``, ``steps_per_execution`` and ``auto_scale_loss`` are
             taken, and change nothing here.
         """
-        unknown = set(ignored) - {"run_eagerly", "jit_compile", "steps_per_execution", "auto_scale_loss"}
-        if unknown:
-            raise ArgumentError(f"compile: unknown argument {min(unknown)!r}")
+        for argument in ignored:
+            if argument not in _IGNORED:
+                known = [p for p in signature(Trainer.compile).parameters if p not in ("self", "ignored")]
+                raise unknown_name("argument of compile", argument, [*known, *_IGNORED])
         self.optimizer = optimizers.get(optimizer)
         self.objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         self.loss_tracker = Mean("loss")
@@ -93,6 +97,11 @@ class Trainer(Module):
         """What is reset at each epoch and reported after it; a subclass may have its own trackers."""
         own = [value for value in vars(self).values() if isinstance(value, Metric)]
         return [*own, *(self.objective.metrics if self.objective else [])]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What the numbers are called that ``evaluate`` returns, once the model has seen a batch."""
+        return list(dict.fromkeys(["loss", *(metric.name for metric in self.metrics)]))
 
     # -- one step --------------------------------------------------------------------------------------
 
@@ -124,15 +133,25 @@ class Trainer(Module):
         """Make one step of the optimizer down the gradient of a loss."""
         assert self.optimizer is not None
         if not self.optimizer.params:
-            self.optimizer.bind(self.parameters())
+            self.optimizer.bind(self._to_learn())
+        elif not loss.requires_grad:
+            self._to_learn()  # says what is wrong
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
 
     def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
     ) -> Tensor:
-        """Return the number to make small: the losses of ``compile``, and those that layers add."""
+        """Return the number to make small: the losses of ``compile``, and those that layers add.
+
+        (``training`` changes nothing here: Keras passes it on, and a subclass may ask for it.)
+        """
         assert self.objective is not None
         total = self.objective.total(y, y_pred, sample_weight, getattr(self, "output_names", None))
         for loss in getattr(self, "losses", ()):
@@ -340,9 +359,23 @@ class Trainer(Module):
         assert self.optimizer is not None
         if self.optimizer.params:
             if all(module.built for module in self.modules()):
-                self.optimizer.bind(self.parameters())
+                self.optimizer.bind(self._to_learn())
             else:
                 self.optimizer.release()
+
+    def _to_learn(self) -> list[Any]:
+        """Return the parameters; raise ArgumentError if there are none that can be learned."""
+        found = self.parameters()
+        if not found:
+            raise ArgumentError(
+                f"{self.name} has nothing to learn: "
+                + (
+                    "all its weights are frozen; set trainable = True on the layers that are to learn"
+                    if self.weights
+                    else "its layers have no weights"
+                )
+            )
+        return found
 
     def _check_compiled(self, what: str) -> None:
         if self.objective is None or self.optimizer is None:

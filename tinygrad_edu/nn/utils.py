@@ -1,16 +1,56 @@
 """Small helpers under Keras' names, ``keras.utils``."""
 
+from collections.abc import Sized
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from ..random import seed
 from ..tensor import Tensor
+from .backend import clear_session
+from .dataset import PyDataset
 from .saving import register_keras_serializable
 
-__all__ = ["register_keras_serializable", "set_random_seed", "to_categorical"]
+__all__ = [
+    "PyDataset", "Sequence", "clear_session", "pad_sequences", "register_keras_serializable",
+    "set_random_seed", "to_categorical",
+]  # fmt: skip
+
+Sequence = PyDataset  # as Keras 2 called it
+
+
+def pad_sequences(
+    sequences: Any,
+    maxlen: int | None = None,
+    dtype: DTypeLike = "int32",
+    padding: str = "pre",
+    truncating: str = "pre",
+    value: float = 0.0,
+) -> NDArray[Any]:
+    """Return sequences of different lengths as rows of one: shorter ones filled up, longer ones cut off.
+
+    ``padding`` and ``truncating`` say at which end: "pre" or "post". ``maxlen`` is by default the longest.
+
+    >>> pad_sequences([[1, 2, 3], [4]], maxlen=2)
+    array([[2, 3],
+           [0, 4]], dtype=int32)
+    """
+    for name, end in (("padding", padding), ("truncating", truncating)):
+        if end not in ("pre", "post"):
+            raise ArgumentError(f"pad_sequences: {name} is 'pre' or 'post', got {end!r}")
+    if any(not isinstance(s, Sized) or isinstance(s, str) for s in sequences):
+        raise DataError("pad_sequences: expected a list of lists of numbers")
+    rows = [np.asarray(s) for s in sequences]
+    length = max(map(len, rows), default=0) if maxlen is None else maxlen
+    shape = next((row.shape[1:] for row in rows if len(row)), ())
+    out = np.full((len(rows), length, *shape), value, dtype)
+    for target, row in zip(out, rows, strict=True):
+        kept = row[max(0, len(row) - length) :] if truncating == "pre" else row[:length]
+        if len(kept):
+            target[slice(-len(kept), None) if padding == "pre" else slice(len(kept))] = kept
+    return out
 
 
 def set_random_seed(value: int) -> None:

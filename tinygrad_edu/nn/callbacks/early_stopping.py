@@ -87,6 +87,11 @@ class EarlyStopping(Monitor):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self.stopped_epoch is not None and self.verbose:
-            print(f"epoch {self.stopped_epoch + 1}: stopped early; the best was epoch {self.best_epoch}")
+            best = (
+                "none was good enough"
+                if self.best_epoch is None
+                else f"the best was epoch {self.best_epoch + 1}"
+            )
+            print(f"epoch {self.stopped_epoch + 1}: stopped early; {best}")
         if self.best_weights is not None:
             self.model.load_state_dict(self.best_weights)

@@ -70,7 +70,7 @@ class ReLU(SameShape):
 
 
 class LeakyReLU(SameShape):
-    """x above 0, negative_slope · x below (Maas et al. 2013).
+    """x above 0, negative_slope · x below (Maas et al. 2013). ``alpha`` is Keras 2's name of the slope.
 
     >>> from tinygrad_edu import nn
     >>> nn.LeakyReLU()(Tensor([[-1.0, 2.0]]))
@@ -80,6 +80,7 @@ class LeakyReLU(SameShape):
     fields = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 0.3, **options: Any) -> None:
+        negative_slope = options.pop("alpha", negative_slope)
         super().__init__(**options)
         self.negative_slope = not_negative(negative_slope, "LeakyReLU: negative_slope")
 

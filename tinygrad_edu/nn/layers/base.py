@@ -4,7 +4,7 @@ import inspect
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,7 +14,8 @@ from ...errors import ArgumentError, DTypeError, ShapeError, unknown_name
 from ...tensor import Tensor
 from .. import constraints, initializers, regularizers
 from ..description import described, revived
-from ..module import Module, Parameter
+from ..module import Module
+from ..parameter import Parameter
 from ..structure import flatten, is_structure, mapped
 from ..symbolic import Shape, SymbolicTensor, is_deep, shapes_of
 from .trial import build_config, build_from_config, trial
@@ -118,7 +119,7 @@ class Layer(Module):
             setattr(self, option, _RULES[rule](options.pop(option, start)))
         for option in options:
             known = [p for p in inspect.signature(type(self)).parameters if p != "options"]
-            raise unknown_name(f"argument of {type(self).__name__}", option, known)
+            raise unknown_name(f"{type(self).__name__} argument", option, known)
 
     @classmethod
     def _options(cls) -> Iterator[tuple[str, str, Any]]:
@@ -133,6 +134,10 @@ class Layer(Module):
 
     def build(self, *input_shapes: Any) -> None:
         """Make the weights, for samples of this shape."""
+
+    @property
+    def waits(self) -> bool:
+        return not self.built and type(self).build is not Layer.build
 
     def compute_output_shape(self, *input_shapes: Any) -> Any:
         """Return the shape of the result; by default it is tried out on zeros."""
@@ -224,10 +229,10 @@ class Layer(Module):
 
     def add_weight(
         self,
+        *args: Any,
         name: str | None = None,
         shape: Any = (),
         initializer: Any = None,
-        *,
         dtype: DTypeLike | None = None,
         trainable: bool = True,
         regularizer: Any = None,
@@ -236,13 +241,18 @@ class Layer(Module):
         """Make a parameter (or, not trainable, a buffer) of a shape, filled by an initialiser.
 
         That is "glorot_uniform" where nothing else is said. The regulariser is added to the model's loss, the
-        constraint applied after each step.
+        constraint applied after each step. Without names the arguments are the shape, the initialiser and the
+        dtype, as in Keras 3; a text before them is the name, as in Keras 2.
         """
-        if not isinstance(name, str | None):
-            raise ArgumentError(f"{self.name}: add_weight takes the name first; write shape={name!r}")
+        if args and isinstance(args[0], str):
+            name, args = args[0], args[1:]
+        if args:
+            given = (shape, initializer, dtype, trainable)
+            shape, initializer, dtype, trainable = (*args, *given[len(args) :])
+        shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape or ())
         if initializer is None:
             initializer = "glorot_uniform" if len(shape) > 1 else "zeros"
-        shape, dtype = tuple(shape), self.dtype if dtype is None else np.dtype(dtype)
+        dtype = self.dtype if dtype is None else np.dtype(dtype)
         if context.loading is None:
             values = initializers.get(initializer)(shape, dtype)
         else:
@@ -297,8 +307,14 @@ class Layer(Module):
 
         Weights that are frozen have no price, as in Keras: it couldn't change.
         """
-        added = [loss for module in self.modules() if isinstance(module, Layer) for loss in module._losses[1]]
-        return added + [w.regularizer(w) for w in self.trainable_weights if w.regularizer is not None]
+        added: list[Any] = []
+        priced: dict[int, Parameter] = {}  # one walk for both, since fit asks at each step
+        for module in self.modules():
+            added += getattr(module, "_losses", (None, ()))[1]
+            for _, w in module._own_weights():
+                if w.regularizer is not None and w.requires_grad:
+                    priced[id(w)] = w
+        return added + [w.regularizer(w) for w in priced.values()]
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -323,6 +339,15 @@ class Layer(Module):
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         build_from_config(self, config)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Say of a weight that there will be one."""
+            hint = ""
+            if name in type(self).kinds and not self.built:
+                hint = "; its weights come with the first input, or with build((None, ...))"
+            raise AttributeError(f"{self.name} ({type(self).__name__}) has no {name!r}{hint}")
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to this run of the program: symbols, and losses with their graphs."""

@@ -1,6 +1,7 @@
 """Dense, Embedding, and layers that hold a function or a price: Lambda, Identity, ActivityRegularization."""
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,9 +54,17 @@ class Dense(Layer):
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) < 2:
-            raise ShapeError(f"{self.name}: expected samples with at least one feature, got shape (batch,)")
+            raise ShapeError(
+                f"{self.name}: expected samples with at least one feature, got shape (batch,); numbers are "
+                "samples of one feature: x[:, np.newaxis]"
+            )
         if input_shape[-1] is None:
             raise ShapeError(f"{self.name}: the last axis needs a fixed length, got {input_shape}")
+        if self.units == 1 and self.activation is activations.softmax:
+            warnings.warn(
+                f"{self.name}: softmax over a single unit is always 1; for yes or no use sigmoid",
+                stacklevel=2,
+            )
         self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), **self.rule("kernel"))
         if self.use_bias:
             self.bias = self.add_weight("bias", (self.units,), **self.rule("bias"))
@@ -64,6 +73,11 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def call(self, x: Any) -> Tensor:
+        if x.ndim < 2:
+            raise ShapeError(
+                f"{self.name}: expected a batch (samples, features), got shape {x.shape}; a single sample is "
+                "a batch of one, x[np.newaxis], and numbers are samples of one feature, x[:, np.newaxis]"
+            )
         if not self.use_bias:
             return self.activation(ops.matmul(x, self.kernel))
         if self.activation is activations.relu:
@@ -82,6 +96,8 @@ class Embedding(Layer):
         The length of each vector.
     weights
         A table to start with.
+    input_length
+        Keras 2's; changes nothing: sequences may be of any length.
     mask_zero
         Not here: layers take no masks from one another, so True is refused.
     options
@@ -100,7 +116,14 @@ class Embedding(Layer):
     autocast = False
 
     def __init__(
-        self, input_dim: int, output_dim: int, *, weights: Any = None, mask_zero: bool = False, **options: Any
+        self,
+        input_dim: int,
+        output_dim: int,
+        *,
+        weights: Any = None,
+        mask_zero: bool = False,
+        input_length: int | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self.input_dim = positive(input_dim, "Embedding: input_dim")

@@ -4,17 +4,28 @@ from typing import Any
 
 from ... import ops
 from ...errors import unknown_name
+from ...tensor import Tensor
 from .. import activations
 from ..encoding import decode, encode
 from .base import Layer
 
 __all__ = ["Operation"]
 
+
+def stop_gradient(x: Any) -> Tensor:
+    """Return the value of x, through which no gradient passes back.
+
+    >>> stop_gradient(Tensor([1.0], requires_grad=True) * 2)
+    Tensor([2.])
+    """
+    return (x if isinstance(x, Tensor) else Tensor(x)).detach()
+
+
 # By name: the engine's, and where Keras' activation of a name takes more arguments, that.
 FUNCTIONS = {
     name: value for name, value in vars(ops).items()
     if callable(value) and not isinstance(value, type) and not name.startswith("_")
-} | activations.KNOWN  # fmt: skip
+} | activations.KNOWN | {"stop_gradient": stop_gradient}  # fmt: skip
 
 
 class Operation(Layer):

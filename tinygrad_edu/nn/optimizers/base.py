@@ -1,15 +1,15 @@
 """Optimizer: what all optimizers share."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ArgumentError, GradientError, ShapeError
+from ...errors import ArgumentError, GradientError, ShapeError, unknown_name
 from ...function import now_changed
 from ...tensor import Tensor
-from ..named import Named
+from ..named import Named, arguments_of
 from .schedules import LearningRateSchedule
 
 __all__ = ["Optimizer", "number", "share"]
@@ -61,7 +61,10 @@ class Optimizer(Named):
         global_clipnorm: float | None = None,
         name: str | None = None,
         params: Iterable[Any] | None = None,
+        **unknown: Any,
     ) -> None:
+        for argument in unknown:
+            self._refuse(argument)
         self.learning_rate = learning_rate
         self.name = name or type(self).__name__.lower()
         who = type(self).__name__
@@ -77,6 +80,18 @@ class Optimizer(Named):
         self.own: list[dict[str, Any]] = []  # what a parameter's group has of its own
         if params is not None:
             self.bind(params)
+
+    def _refuse(self, argument: str) -> NoReturn:
+        """Name what was meant by an argument that isn't there."""
+        who = type(self).__name__
+        if argument == "lr":
+            raise ArgumentError(f"{who}: lr was Keras 2's name; write learning_rate=")
+        if argument == "decay":
+            raise ArgumentError(
+                f"{who}: decay was Keras 2's; for a rate that falls give a schedule as learning_rate, "
+                "such as schedules.InverseTimeDecay, and for weights that shrink weight_decay="
+            )
+        raise unknown_name(f"{who} argument", argument, [*arguments_of(type(self)), *arguments_of(Optimizer)])
 
     clipnorm: float | None
     clipvalue: float | None
