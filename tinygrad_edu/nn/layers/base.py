@@ -246,9 +246,8 @@ class Layer(Module):
         """
         if args and isinstance(args[0], str):
             name, args = args[0], args[1:]
-        if args:
-            given = (shape, initializer, dtype, trainable)
-            shape, initializer, dtype, trainable = (*args, *given[len(args) :])
+        given: tuple[Any, ...] = (shape, initializer, dtype, trainable)
+        shape, initializer, dtype, trainable = args + given[len(args) :]
         shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape or ())
         if initializer is None:
             initializer = "glorot_uniform" if len(shape) > 1 else "zeros"
