@@ -11,16 +11,22 @@ if TYPE_CHECKING:
     from .computation_graph import graph as graph
     from .console import Console as Console
     from .curves import plot_history as plot_history
+    from .distributions import class_balance as class_balance
+    from .distributions import histograms as histograms
+    from .galleries import show_images as show_images
 
 # A file must not be called as what it exports: its import would put the module in the function's place.
 _HOMES = {
     "Console": "console",
     "Graph": "computation_graph",
+    "class_balance": "distributions",
     "graph": "computation_graph",
+    "histograms": "distributions",
     "plot_history": "curves",
+    "show_images": "galleries",
 }
 
-__all__ = ["Console", "Graph", "graph", "plot_history"]
+__all__ = ["Console", "Graph", "class_balance", "graph", "histograms", "plot_history", "show_images"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,16 +4,14 @@ Drawn on a Figure of its own: no window, no display and no global state of Matpl
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.errors import ArgumentError, DataError, DTypeError
-from tinygrad_edu.files import writing
+from tinygrad_edu.errors import DataError, DTypeError
+from tinygrad_edu.viz.figures import new_figure, our_style, save, target_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,8 +21,6 @@ __all__ = ["HistoryLike", "plot_history"]
 
 Curves = dict[str, npt.NDArray[np.float64]]
 
-# A file says nothing about when it was made, so that the same curves give the same file.
-_METADATA = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 _TRAINING, _VALIDATION, _BEST, _GAP = "training", "validation", "lowest val_loss", "NaN or infinite"
 _MARKED = 30  # with more epochs than this, a marker at each would make a line a row of beads
 _LARGEST = 1e300  # Matplotlib's margins around larger values overflow
@@ -80,20 +76,10 @@ def plot_history(
     >>> [panel.get_ylabel() for panel in figure.axes]
     ['loss', 'accuracy']
     """
-    target = None if path is None else Path(path)
-    kind = "" if target is None else target.suffix.lower().lstrip(".")
-    if target is not None and kind not in _METADATA:
-        raise ArgumentError(
-            f"plot_history: can't tell from the suffix how to write {str(path)!r}; "
-            f"expected one of .{', .'.join(_METADATA)}."
-        )
+    target = target_of("plot_history", path)
     curves, epochs = _read(history)
-    with _our_style():
-        figure = _draw(curves, epochs, title)
-        if target is not None:
-            with writing(target) as file:
-                figure.savefig(file, format=kind, metadata=_METADATA[kind])
-    return figure
+    with our_style():
+        return save(_draw(curves, epochs, title), target)
 
 
 # --- Reading ---------------------------------------------------------------------------------------------
@@ -153,25 +139,12 @@ def _curve(name: str, series: Sequence[float]) -> npt.NDArray[np.float64]:
 # --- Drawing ---------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _our_style() -> Iterator[None]:
-    """Draw by our style file on Matplotlib's defaults; the user's own settings come back after."""
-    import matplotlib.style
-
-    with matplotlib.style.context(["default", Path(__file__).with_name("style.mplstyle")]):
-        yield
-
-
 def _draw(curves: Curves, epochs: npt.NDArray[np.int64], title: str | None) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     metrics = list(dict.fromkeys(name.removeprefix("val_") for name in curves))
     metrics.sort(key=lambda name: name != "loss")  # the loss first, the others as they came
     columns = 2 if len(metrics) == 4 else min(len(metrics), 3)
     rows = -(-len(metrics) // columns)
-    figure = Figure(figsize=(max(4.2 * columns, 5.2), 3.1 * rows + 0.5))
-    FigureCanvasAgg(figure)
+    figure = new_figure(max(4.2 * columns, 5.2), 3.1 * rows + 0.5)
 
     best = _best(curves.get("val_loss"))
     handles: dict[str, Any] = {}  # one entry a legend, though every panel has the line
