@@ -282,10 +282,10 @@ def test_two_embeddings_each_take_their_own_input(exports):
 
 
 def test_many_lookups_that_look_alike(exports):
-    x = nn.Input((9,), dtype="int32")
-    rows = [layers.Embedding(2, 3)(layers.Lambda(lambda x, i=i: x[:, i])(x)) for i in range(9)]
+    x = nn.Input((60,), dtype="int32")
+    rows = [layers.Embedding(2, 1)(layers.Lambda(lambda x, i=i: x[:, i])(x)) for i in range(60)]
     model = nn.Model(x, nn.layers.concatenate(rows))
-    exports.compare(model, [drawn((8, 9), "int32") % 2])
+    exports.compare(model, [drawn((8, 60), "int32") % 2])
 
 
 # -- shapes that hypothesis draws ------------------------------------------------------------------------
@@ -384,6 +384,8 @@ FUNCTIONS = {
     "tiled": lambda x: ops.tile(x, (1, 2)),
     "repeated": lambda x: ops.repeat(x, 2, axis=1),
     "padded": lambda x: ops.pad(x, ((0, 0), (1, 2))) + ops.pad(x, ((0, 0), (2, 1)), "reflect"),
+    "padded twice": lambda x: ops.pad(ops.pad(x, ((0, 0), (1, 2))), ((0, 0), (2, 1)), constant_values=3.0),
+    "a row for each": lambda x: x.mean(axis=0, keepdims=True) * np.ones((x.shape[0], 1), "f4"),
     "padded with two numbers": lambda x: ops.pad(x, ((0, 0), (1, 2)), constant_values=((0, 0), (1, 2))),
     "powers": lambda x: x**2 + abs(x) ** 0.5,
     "rolled": lambda x: ops.roll(x, 1, axis=1) - ops.roll(x, -1, axis=1),
@@ -397,6 +399,12 @@ FUNCTIONS = {
 def test_a_function_of_the_samples(exports, name):
     model = sequential((4,), layers.Lambda(FUNCTIONS[name]))
     exports.compare(model, [drawn((1, 4))], [drawn((5, 4))])
+
+
+def test_weights_of_equal_numbers_keep_their_names(exports):
+    model = sequential((4,), nn.Dense(4), nn.Dense(4))
+    names = {x.name for x in exports.write(model).graph.initializer}
+    assert {"dense/bias", "dense_1/bias"} <= names
 
 
 def test_functions_after_a_dense_layer_without_an_input_beside_them(exports):
