@@ -157,3 +157,27 @@ def test_real_sets_are_drawn():
     assert [panel.get_xlabel() for panel in figure.axes] == list(wine.feature_names)
     digits = data.digits()
     assert len(viz.class_balance(digits.y, class_names=digits.class_names).axes[0].patches) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "panels", "bars"),
+    [("digits", 9, 10), ("lesions", 9, 2), ("iris", 5, 3), ("wine_quality", 9, 30), ("molecules", 1, 30)],
+)
+def test_a_card_tells_and_shows_a_set(name, panels, bars, tmp_path):
+    dataset = getattr(data, name)()
+    figure = viz.data_card(dataset, tmp_path / "card.png")
+    assert figure.get_suptitle() == dataset.name
+    assert Image.open(io.BytesIO((tmp_path / "card.png").read_bytes())).width > 1000
+    assert len(figure.axes) == panels
+    assert len(figure.axes[-1].patches) == bars
+    assert (
+        sum(bar.get_height() for bar in figure.axes[-1].patches) == len(dataset.y_train)
+        or dataset.class_names
+    )
+    told = figure.subfigs[0].texts[0].get_text()
+    assert " ".join(told.split()) == " ".join(repr(dataset).split())
+
+
+def test_a_card_is_of_a_set():
+    with pytest.raises(DTypeError, match="expected a Dataset"):
+        viz.data_card(np.zeros((3, 3)))

@@ -1,4 +1,4 @@
-"""Pictures: the computation graph of a tensor, curves of a training, and the console that watches it.
+"""Pictures: graphs of tensors, curves of a training, the console that watches it, and data itself.
 
 Nothing is imported before it is used: a program that draws nothing pays nothing for it.
 """
@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .cards import data_card as data_card
     from .computation_graph import Graph as Graph
     from .computation_graph import graph as graph
     from .console import Console as Console
@@ -20,13 +21,23 @@ _HOMES = {
     "Console": "console",
     "Graph": "computation_graph",
     "class_balance": "distributions",
+    "data_card": "cards",
     "graph": "computation_graph",
     "histograms": "distributions",
     "plot_history": "curves",
     "show_images": "galleries",
 }
 
-__all__ = ["Console", "Graph", "class_balance", "graph", "histograms", "plot_history", "show_images"]
+__all__ = [
+    "Console",
+    "Graph",
+    "class_balance",
+    "data_card",
+    "graph",
+    "histograms",
+    "plot_history",
+    "show_images",
+]
 
 
 def __getattr__(name: str) -> Any:
