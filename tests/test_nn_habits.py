@@ -368,6 +368,7 @@ def test_arguments_that_are_not_there(call, text):
 def test_arguments_of_earlier_days_change_nothing():
     assert layers.LeakyReLU(alpha=0.1).negative_slope == 0.1
     assert layers.Embedding(10, 3, input_length=4)(np.ones((2, 5), int)).shape == (2, 5, 3)
+    assert layers.InputLayer(input_shape=(4,)).shape == (4,)
     keras.backend.clear_session()
     keras.utils.clear_session()
     assert keras.config.floatx() == "float32"
@@ -430,3 +431,16 @@ def test_early_stopping_counts_epochs_as_it_prints_them(capsys):
     stop = keras.callbacks.EarlyStopping("loss", min_delta=1e9, patience=2, verbose=1)
     small().fit(X, Y, epochs=9, verbose=0, callbacks=[stop])
     assert capsys.readouterr().out == "epoch 3: stopped early; the best was epoch 1\n"
+
+
+def test_the_learning_rate_is_a_number_also_under_a_schedule():
+    schedule = keras.optimizers.schedules.InverseTimeDecay(0.1, 10, 0.5)
+    optimizer = keras.optimizers.SGD(schedule)
+    model = small()
+    model.compile(optimizer, "mse")
+    assert float(optimizer.learning_rate) == 0.1
+    model.fit(X, Y, batch_size=16, verbose=0)
+    assert optimizer.learning_rate == pytest.approx(0.1 / (1 + 0.5 * 3 / 10))
+    assert type(keras.optimizers.get(optimizer.describe())._learning_rate) is type(schedule)
+    optimizer.learning_rate = 0.01
+    assert optimizer.learning_rate == 0.01

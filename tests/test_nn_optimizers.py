@@ -220,7 +220,7 @@ def test_schedules_are_rates_and_can_be_described(schedule):
     rates = [schedule(step) for step in range(200)]
     assert all(isinstance(r, float) and 0 <= r <= 0.1 + 1e-12 for r in rates)
     o = optimizers.get(optimizers.SGD(schedule).describe())
-    assert [o.learning_rate(step) for step in range(200)] == rates
+    assert [o._learning_rate(step) for step in range(200)] == rates
     p = te.Tensor([0.0], requires_grad=True)
     o.bind([p])
     for rate in rates[:30]:

@@ -18,6 +18,7 @@ from .symbolic import contains_symbol, positional, record, taken_by_place
 __all__ = ["Module"]
 
 _SEVERAL = (list, tuple, dict)  # what modules and parameters may be in
+_PLAIN = frozenset({type(None), bool, int, float, str})  # most attributes; fit walks over them at each step
 
 
 class Module:
@@ -95,6 +96,8 @@ class Module:
     def named_children(self) -> Iterator[tuple[str, "Module"]]:
         """Yield the modules that this one holds directly, or in lists, tuples and dicts, with their names."""
         for key, value in vars(self).items():
+            if type(value) in _PLAIN:
+                continue
             if isinstance(value, Module):
                 yield key, value
             elif isinstance(value, _SEVERAL) and value:
@@ -143,6 +146,8 @@ class Module:
 
     def _own_weights(self) -> Iterator[tuple[str, Parameter]]:
         for key, value in vars(self).items():
+            if type(value) in _PLAIN:
+                continue
             if isinstance(value, Parameter):
                 yield key, value
             elif isinstance(value, _SEVERAL) and value:

@@ -29,8 +29,10 @@ class InputLayer(Layer):
         *,
         name: str | None = None,
         batch_shape: Any = None,
+        input_shape: Any = None,
     ) -> None:
         super().__init__(name=name)
+        shape = input_shape if shape is None else shape  # Keras 2's name
         if batch_shape is not None:
             batch_size, *shape = batch_shape
         if shape is None:

@@ -101,8 +101,8 @@ class Optimizer(Named):
 
     @property
     def learning_rate(self) -> Any:
-        """The number, schedule or function; assign another to change it."""
-        return self._learning_rate
+        """That of the next step, a number, also where a schedule gives it; assign another, or a schedule."""
+        return self.rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
