@@ -125,10 +125,20 @@ def unet():
     return nn.models.UNet((16, 16, 1), 2, filters=(2, 4), normalize=True, dropout=0.2)
 
 
+def sequences():
+    x, words = nn.Input((5, 4)), nn.Input((5,), dtype="int32")
+    y, scores = nn.MultiHeadAttention(2, 3, seed=1)(x, x, return_attention_scores=True)
+    y, *states = nn.Bidirectional(nn.LSTM(3, return_sequences=True, return_state=True))(y)
+    y = nn.TimeDistributed(nn.Sequential([nn.Dense(3), nn.BatchNormalization()]))(y)
+    z = nn.GRU(3, return_sequences=True)(nn.Embedding(9, 3)(words))
+    return nn.Model([x, words], [nn.layers.Dot((2, 2))([y, z]), nn.Attention()([y, z]), states[0], scores])
+
+
 MODELS = {
     "sequential": (sequential, [(5, 8, 8, 1)]),
     "functional": (functional, [(5, 4), (5, 4)]),
     "nested": (nested, [(5, 6, 3)]),
+    "sequences": (sequences, [(5, 5, 4), (5, 5)]),
     "subclass": (subclass, [(5, 3)]),
     "coder": (coder, [(5, 4)]),
     "vae": (vae, [(5, 6)]),
@@ -141,6 +151,8 @@ def made(name):
     make, shapes = MODELS[name]
     rng = np.random.default_rng(0)
     arrays = [rng.random(shape, np.float32) for shape in shapes]
+    if name == "sequences":
+        arrays[1] = (9 * arrays[1]).astype(int)
     x = arrays if len(arrays) > 1 else arrays[0]
     model = make()
     model.predict(x)

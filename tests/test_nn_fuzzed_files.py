@@ -18,9 +18,10 @@ from tinygrad_edu import nn
 from tinygrad_edu.errors import FileError
 from tinygrad_edu.nn.arrays import read_arrays
 from tinygrad_edu.nn.saving import NOTE
+from tinygrad_edu.nn.structure import mapped
 
-NAMES = ("sequential", "functional", "nested", "subclass", "coder", "unet")
-SOON = 0.5  # seconds
+NAMES = ("sequential", "functional", "nested", "sequences", "subclass", "coder", "unet")
+SOON = 0.5  # seconds of the processor, since machines may be busy
 
 
 def write_samples(folder):
@@ -32,8 +33,9 @@ def write_samples(folder):
             y = [np.ones((5, 6)), np.ones((5, 1))]
         else:
             schedule = nn.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
-            model.compile(nn.optimizers.SGD(schedule, momentum=0.9), "mse", ["mae", "accuracy"])
-            y = np.ones(model.predict(x).shape)
+            watched = ["mae", "accuracy"] if name != "sequences" else None
+            model.compile(nn.optimizers.SGD(schedule, momentum=0.9), "mse", watched)
+            y = mapped(np.ones_like, model.predict(x))
         model.fit(x, y, verbose=0)
         model.save(folder / name)
 
@@ -47,14 +49,14 @@ def samples(tmp_path_factory):
 
 def loads_or_is_refused(path):
     """Load a file: a FileError and no other error, or a model; and no warning is an error of its own."""
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             nn.load_model(path)
     except FileError:
         pass
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     assert seconds < SOON, f"{seconds:.2f} s"
 
 
@@ -306,13 +308,13 @@ for i, (name, claim) in enumerate(claims):
     path = samples / "claims"
     path.write_bytes((samples / name).read_bytes())
     forge(path, lambda d: claim(d) and None)
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         nn.load_model(path)
         print(i, name, "was loaded")
     except FileError as error:
         print(i, name, f"{error}".split(": ", 1)[1])
-    assert time.perf_counter() - started < 0.5, (i, name)
+    assert time.process_time() - started < 0.5, (i, name)
 """
 
 

@@ -305,12 +305,12 @@ def loads_or_is_refused(damage, path):
     path.write_bytes(raw)
     model = MODELS[name]
     before = model.state_dict()
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         model.load_weights(path)
     except (FileError, ShapeError):  # and no other
         assert all(np.array_equal(before[k], w) for k, w in model.state_dict().items())
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @settings(max_examples=150)

@@ -106,6 +106,16 @@ def test_a_layer_is_built_again_from_its_description(make, shape):
 
 
 @pytest.mark.parametrize(("make", "shape"), EVERY)
+def test_a_layer_comes_back_from_a_file(tmp_path, make, shape):
+    x = batch(2, shape)
+    model = nn.Sequential([nn.Input(x.shape[1:], dtype=x.dtype), make()])
+    model.save(tmp_path / "m")
+    same = nn.load_model(tmp_path / "m")
+    np.testing.assert_array_equal(same.predict(x), model.predict(x))
+    assert same.output_shape == model.output_shape
+
+
+@pytest.mark.parametrize(("make", "shape"), EVERY)
 def test_batches_of_none_and_one_other_dtypes_and_layouts(make, shape):
     layer = make(dtype="float64")
     x = batch(3, shape, np.float64)

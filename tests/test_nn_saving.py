@@ -166,6 +166,26 @@ def test_five_epochs_and_five_in_another_process_are_ten(tmp_path):
     assert any(not np.array_equal(half[0][k], resumed[0][k]) for k in half[0])
 
 
+def test_a_checkpoint_in_the_middle_of_a_run_goes_on_as_the_run_did(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.random((50, 4)), rng.random((50, 1))
+    te.seed(3)
+    layers = [
+        nn.Dense(8, "relu"),
+        nn.BatchNormalization(),
+        nn.Dropout(0.3),
+        nn.Dropout(0.2, seed=1),
+        nn.Dense(1),
+    ]
+    model = nn.Sequential(layers)
+    model.compile("adam", "mse", ["mae"])
+    keep = nn.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    model.fit(x, y, epochs=4, verbose=0, validation_split=0.2, callbacks=[keep])
+    same = nn.load_model(tmp_path / "2.keras")
+    same.fit(x, y, epochs=4, initial_epoch=2, verbose=0, validation_split=0.2)
+    same_arrays(same.state_dict(), model.state_dict())
+
+
 OPTIMIZERS = [
     "SGD(0.1)", "SGD(0.1, momentum=0.9, nesterov=True)", "Adam(0.01, amsgrad=True)", "AdamW(0.01)",
     "RMSprop(0.01, centered=True, momentum=0.5)", "Adagrad(0.1)", "Adadelta(1.0)", "Lion(0.01)",
