@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 
+import tinygrad_edu as te
 from tinygrad_edu import nn
 from tinygrad_edu.nn.arrays import read_arrays, write_arrays
 from tinygrad_edu.nn.saving import NOTE, _checksum
@@ -157,6 +158,25 @@ def made(name):
     model = make()
     model.predict(x)
     return model, x
+
+
+def same_arrays(a, b):
+    assert a.keys() == b.keys()
+    for key in a:
+        np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+
+
+def data():
+    rng = np.random.default_rng(0)
+    return rng.random((30, 8, 8, 1), np.float32), rng.integers(0, 3, 30)
+
+
+def trained(epochs=1):
+    te.seed(0)
+    model = sequential()
+    model.compile(nn.optimizers.Adam(0.01), "sparse_categorical_crossentropy", ["accuracy"])
+    model.fit(*data(), epochs=epochs, verbose=0)
+    return model
 
 
 def forge(path, change=None, arrays=None):

@@ -12,7 +12,7 @@ import tinygrad_edu as te
 from tinygrad_edu import Tensor, nn
 from tinygrad_edu.errors import ArgumentError, DataError, DTypeError, ShapeError
 from tinygrad_edu.nn import layers
-from tinygrad_edu.nn.module import build_module, describe_module
+from tinygrad_edu.nn.description import build_module, describe_module
 from tinygrad_edu.testing import gradcheck
 
 

@@ -319,7 +319,7 @@ def test_loading_in_one_thread_does_not_empty_layers_built_in_another():
     inside, go_on = threading.Event(), threading.Event()
 
     def load():
-        with nn.layers.base.skeleton(0):
+        with nn.description.skeleton(0):
             inside.set()
             go_on.wait(10)
 

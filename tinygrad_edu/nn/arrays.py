@@ -9,9 +9,15 @@ from numpy.typing import NDArray
 from ..errors import FileError
 from ..files import writing
 
-__all__ = ["read_arrays", "write_arrays"]
+__all__ = ["check_free", "read_arrays", "write_arrays"]
 
 HEADER = 2**26  # bytes: more than the names and shapes of any model need
+
+
+def check_free(path: Any, overwrite: bool) -> None:
+    """Raise FileError if there is a file that mustn't be written over."""
+    if not overwrite and Path(path).exists():
+        raise FileError(f"{path} is there already, and overwrite=False")
 
 
 def write_arrays(path: Any, arrays: dict[str, NDArray[Any]], notes: dict[str, str] | None = None) -> None:

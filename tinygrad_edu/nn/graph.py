@@ -6,9 +6,10 @@ from typing import Any
 
 from ..errors import ArgumentError, ShapeError
 from ..tensor import Tensor
+from .description import build_module, describe_module
 from .encoding import decode, encode
 from .layers.input import InputLayer
-from .module import Module, build_module, describe_module
+from .module import Module
 from .structure import flatten, is_structure, mapped, packed
 from .symbolic import Call, Shape, SymbolicTensor, positional, shapes_in
 

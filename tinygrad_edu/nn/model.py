@@ -196,14 +196,15 @@ class Model(Trainer, Layer):
                 )
         (print_fn or print)(summarize(self, line_length or 110, expand_nested, show_trainable))
 
-    def save(self, filepath: Any) -> None:
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the model with everything that training goes on from into one file; see ``load_model``.
 
-        Raises ArgumentError for a model that can't be built again from its description.
+        Raises ArgumentError for a model that can't be built again from its description, FileError if the file
+        can't be written.
         """
         from .saving import save_model
 
-        save_model(self, filepath)
+        save_model(self, filepath, overwrite)
 
     def to_json(self, **options: Any) -> str:
         """Return the architecture as JSON, for ``nn.models.model_from_json``; ``options`` are json.dumps'."""
@@ -211,14 +212,15 @@ class Model(Trainer, Layer):
 
         return model_to_json(self, **options)
 
-    def save_weights(self, path: Any) -> None:
+    def save_weights(self, filepath: Any, overwrite: bool = True) -> None:
         """Write parameters and buffers alone, by their paths, to a safetensors file."""
-        from .arrays import write_arrays
+        from .arrays import check_free, write_arrays
 
         self.check_built("save_weights")
-        write_arrays(path, {name: w.data for name, w in self.named_weights()})
+        check_free(filepath, overwrite)
+        write_arrays(filepath, {name: w.data for name, w in self.named_weights()})
 
-    def load_weights(self, path: Any) -> None:
+    def load_weights(self, filepath: Any) -> None:
         """Read parameters and buffers from a file that ``save_weights``, ``save`` or Keras 3 wrote.
 
         What it is shows in its contents: safetensors, or Keras' ``.weights.h5`` or ``.keras``, from which a
@@ -228,7 +230,7 @@ class Model(Trainer, Layer):
         from .saving import read_weights
 
         self.check_built("load_weights")
-        self.load_state_dict(read_weights(self, path))
+        self.load_state_dict(read_weights(self, filepath))
 
     def get_config(self) -> dict[str, Any]:
         config: dict[str, Any] = {"name": self.name}

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..context import anchor, context, user_line
-from ..errors import ArgumentError, DTypeError, ShapeError, unknown_name
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..tensor import Tensor
-from .named import class_name, find_class, register_class, snake_case
+from .named import register_class, snake_case
 from .parameter import Parameter
 from .symbolic import contains_symbol, positional, record, taken_by_place
 
@@ -353,32 +353,6 @@ class Module:
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build what is below the module as ``get_build_config`` noted."""
-
-
-def build_module(description: Any) -> Module:
-    """Build a module from ``{"class": name, "config": arguments}``, and perhaps "build", shapes."""
-    if not isinstance(description, dict) or not isinstance(description.get("config"), dict):
-        raise ArgumentError(f"expected {{'class': ..., 'config': {{...}}}}, got {description!r}")
-    name = description.get("class")
-    cls = find_class(Module.classes, name)
-    if cls is None:
-        raise unknown_name("layer", name, [known for known in Module.classes if ":" not in known])
-    try:
-        module: Module = cls.from_config(description["config"])
-    except TypeError as error:
-        raise ArgumentError(f"{name}: its saved configuration doesn't fit: {error}") from error
-    module.named = False  # its model gave it the name, and may number it anew
-    module.build_from_config(description.get("build", {}))
-    return module
-
-
-def describe_module(module: Module) -> dict[str, Any]:
-    """Return what :func:`build_module` builds again."""
-    built = module.get_build_config()
-    return {
-        "class": class_name(type(module)), "config": module.get_config(),
-        **({"build": built} if built else {}),
-    }  # fmt: skip
 
 
 def _members(key: str, value: Any) -> Iterator[tuple[str, Module | Parameter]]:

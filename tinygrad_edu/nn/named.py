@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from ..errors import ArgumentError, unknown_name
 
 __all__ = [
-    "FUNCTIONS", "Named", "class_name", "custom_objects_known", "find_class", "register_class", "snake_case"
+    "FUNCTIONS", "Named", "class_name", "custom_object_scope", "find_class", "register_class", "snake_case"
 ]  # fmt: skip
 
 FUNCTIONS: dict[str, Any] = {}  # of users, which may be named in files
@@ -133,7 +133,7 @@ def _is_ours(cls: Any) -> bool:
 
 
 @contextmanager
-def custom_objects_known(objects: Mapping[str, Any]) -> Iterator[None]:
+def custom_object_scope(objects: Mapping[str, Any]) -> Iterator[None]:
     """Let classes and functions be found by other names, or in others' places, for a ``with`` block.
 
     Raises ArgumentError for what no file can name.

@@ -18,15 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, FileError, TinygradEduError
-from .arrays import read_arrays, write_arrays
+from .arrays import check_free, read_arrays, write_arrays
+from .description import build_module, describe_module, skeleton
 from .keras_files import is_keras_file, read_keras_weights
-from .layers.base import skeleton
 from .model import Model
-from .module import build_module, describe_module
-from .named import FUNCTIONS, custom_objects_known
+from .named import FUNCTIONS, custom_object_scope
 from .training_state import describe_random, describe_training, restore_random, restore_training
 
-__all__ = ["clone_model", "load_model", "model_from_json", "register_keras_serializable", "save_model"]
+__all__ = [
+    "clone_model", "custom_object_scope", "load_model", "model_from_json", "register_keras_serializable",
+    "save_model",
+]  # fmt: skip
 
 NOTE = "tinygrad_edu model"
 VERSION = 2
@@ -36,15 +38,17 @@ Arrays = dict[str, NDArray[Any]]
 T = TypeVar("T", bound=Callable[..., Any])
 
 
-def save_model(model: Model, filepath: Any) -> None:
+def save_model(model: Model, filepath: Any, overwrite: bool = True) -> None:
     """Write a model with its weights, what ``compile`` was told, the optimizer's state and the generators'.
 
-    ``filepath`` may end in anything. The file is written whole or not at all. Where the loss or a metric is a
+    ``filepath`` may end in anything. The file is written whole or not at all, and not over another without
+    ``overwrite``. Where the loss or a metric is a
     function that isn't registered, the model is saved without what ``compile`` was told, with a warning.
     Raises ArgumentError for a model that isn't built or can't be described, FileError if the file can't be
     written.
     """
     model.check_built("save")
+    check_free(filepath, overwrite)
     description = {"version": VERSION, "model": _checked_description(model)}
     arrays = {f"model/{path}": w.data for path, w in model.named_weights()}
     if model.optimizer is not None and model.objective is not None:
@@ -134,7 +138,7 @@ def load_model(
     if description is None:
         raise FileError(f"{path} has arrays alone; build the model, and call model.load_weights(path)")
     try:
-        with custom_objects_known(custom_objects or {}):
+        with custom_object_scope(custom_objects or {}):
             model = _model(description, _below("model/", arrays))
             if compile and "compile" in description:
                 restore_training(model, description["compile"], _below("optimizer/", arrays))
@@ -228,7 +232,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     10
     """
     try:
-        with custom_objects_known(custom_objects or {}):
+        with custom_object_scope(custom_objects or {}):
             model = build_module(json.loads(json_string))
     except TinygradEduError:
         raise

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from ..errors import ArgumentError, ShapeError
+from .description import build_module, describe_module
 from .graph import Graph, fitted, label_layers, misfit
 from .layers.base import Layer
 from .layers.input import InputLayer
 from .model import Model
-from .module import Module, build_module, describe_module
+from .module import Module
 from .symbolic import SymbolicTensor, is_shape
 
 __all__ = ["Sequential"]

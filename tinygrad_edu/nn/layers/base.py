@@ -3,7 +3,6 @@
 import inspect
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -398,17 +397,3 @@ def check_shape(shape: Any) -> Shape:
     if any(n is not None and n < 1 for n in sizes):
         raise ArgumentError(f"expected positive sizes, without the batch axis, got {shape!r}")
     return sizes
-
-
-@contextmanager
-def skeleton(numbers: int) -> Iterator[None]:
-    """Build layers with zeros for weights, which are about to be loaded: no more than there are numbers.
-
-    Zeros take no memory until they are written, so a file that claims a huge layer can't claim it. Some more
-    are let pass, for constructors that build what they drop again.
-    """
-    before, context.loading = context.loading, numbers + 2**20
-    try:
-        yield
-    finally:
-        context.loading = before

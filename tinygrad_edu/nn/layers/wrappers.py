@@ -11,7 +11,7 @@ import numpy as np
 from ... import ops
 from ...errors import ArgumentError, ShapeError, unknown_name
 from ...tensor import Tensor
-from ..module import build_module, describe_module
+from ..description import build_module, describe_module
 from ..structure import mapped
 from ..symbolic import Shape, is_deep, is_shape
 from .base import Layer
