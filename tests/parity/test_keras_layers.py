@@ -318,10 +318,11 @@ def test_noise_has_keras_moments(keras, source):
 
 
 # What Keras has and we don't, by design: low-rank adapters and quantisation, sums over machines, tensors that
-# aren't dense, masks.
+# aren't dense, masks; attention for graphics cards, with windows and gates; weights given to a wrapper.
 WITHOUT = {
     "lora_rank", "lora_alpha", "quantization_config", "synchronized", "renorm", "renorm_clipping",
     "renorm_momentum", "sparse", "ragged", "input_tensor", "optional", "autocast", "kwargs", "name", "dtype",
+    "flash_attention", "sliding_window", "use_gate", "weights",
 }  # fmt: skip
 
 

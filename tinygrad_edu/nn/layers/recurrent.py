@@ -47,6 +47,7 @@ class _Recurrent(Layer):
         units: int,
         activation: Any = "tanh",
         use_bias: bool = True,
+        *,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         return_sequences: bool = False,
@@ -288,6 +289,7 @@ class LSTM(_Recurrent):
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,
+        *,
         unit_forget_bias: bool = True,
         **options: Any,
     ) -> None:
@@ -364,6 +366,7 @@ class GRU(_Recurrent):
         activation: Any = "tanh",
         recurrent_activation: Any = "sigmoid",
         use_bias: bool = True,
+        *,
         reset_after: bool = True,
         **options: Any,
     ) -> None:
