@@ -110,6 +110,7 @@ class MultiHeadAttention(Layer):
         use_bias: bool = True,
         output_shape: Any = None,
         attention_axes: Any = None,
+        *,
         seed: int | None = None,
         activity_regularizer: Any = None,
         **options: Any,
