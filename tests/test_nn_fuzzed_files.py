@@ -16,8 +16,8 @@ from saving_cases import forge, header_of, made
 
 from tinygrad_edu import nn
 from tinygrad_edu.errors import FileError
-from tinygrad_edu.nn.arrays import read_arrays
-from tinygrad_edu.nn.saving import NOTE
+from tinygrad_edu.nn.arrays import read_arrays, write_arrays
+from tinygrad_edu.nn.saving import NOTE, _checksum
 from tinygrad_edu.nn.structure import mapped
 
 NAMES = ("sequential", "functional", "nested", "sequences", "subclass", "coder", "unet")
@@ -335,8 +335,6 @@ def test_claims_of_terabytes_are_refused_within_256_megabytes(samples):
 @pytest.mark.parametrize("deep", [900, 10**5, 10**6])
 def test_deep_descriptions(samples, tmp_path, deep):
     arrays, _ = read_arrays(samples / "sequential")
-    from tinygrad_edu.nn.arrays import write_arrays
-
     write_arrays(tmp_path / "m", arrays, {NOTE: '{"version": 2, "model": ' + "[" * deep + "]" * deep + "}"})
     with pytest.raises(FileError):
         nn.load_model(tmp_path / "m")
@@ -347,10 +345,24 @@ def test_deep_descriptions(samples, tmp_path, deep):
         nn.load_model(tmp_path / "m")
 
 
+@pytest.mark.slow
+def test_as_many_layers_as_a_description_can_hold(samples, tmp_path):
+    """The time goes with the length of the text, not with its square."""
+    _, notes = read_arrays(samples / "sequential")
+    layers = [{"class": "InputLayer", "config": {"shape": [2]}}]
+    layers += [{"class": "ReLU", "config": {}}] * 20_000
+    description = {"version": 2, "model": {"class": "Sequential", "config": {"layers": layers}}}
+    description["random"] = json.loads(notes[NOTE])["random"] | {"layers": []}
+    write_arrays(
+        tmp_path / "m", {}, {NOTE: json.dumps(description | {"checksum": _checksum(description, {})})}
+    )
+    started = time.process_time()
+    assert len(nn.load_model(tmp_path / "m").layers) == 20_000
+    assert time.process_time() - started < 20
+
+
 def test_a_description_that_is_longer_than_any_model_needs(samples, tmp_path):
     arrays, _ = read_arrays(samples / "sequential")
-    from tinygrad_edu.nn.arrays import write_arrays
-
     write_arrays(tmp_path / "m", arrays, {NOTE: " " * 2**25})
     with pytest.raises(FileError, match="more than any model needs"):
         nn.load_model(tmp_path / "m")

@@ -191,6 +191,31 @@ def test_a_group_that_holds_itself(tmp_path):
         two_denses(None, None).load_weights(path)
 
 
+def test_a_file_has_no_more_in_it_than_bytes(tmp_path):
+    """Its pieces could overlap, and so be many more than there is room for."""
+    write_hdf5(tmp_path / "x.weights.h5", {"dense": "a", "dense_1": "b"})
+    root = read_hdf5((tmp_path / "x.weights.h5").read_bytes())
+
+    def read(times):
+        for _ in range(times):
+            assert list(root["layers"].names) == ["dense", "dense_1"]
+
+    read(10)
+    with pytest.raises(FileError, match="more in it than it has bytes for"):
+        read(10**4)
+
+
+@pytest.mark.parametrize(
+    ("path", "text"), [("a/" * 70 + "b", "more than 64"), ("x" * 300 + "/vars/0", "longer than 256 bytes")]
+)
+def test_paths_that_are_too_deep_or_too_long(tmp_path, path, text):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.weights.h5", "w") as file:
+        file[path] = np.ones(3)
+    with pytest.raises(FileError, match=text):
+        two_denses(None, None).load_weights(tmp_path / "x.weights.h5")
+
+
 def test_newer_layouts_of_hdf5_say_what_to_do(tmp_path):
     write_hdf5(tmp_path / "x.weights.h5", {"dense": "a", "dense_1": "b"}, libver="latest")
     with pytest.raises(FileError, match="newer layout, of libver='latest'"):

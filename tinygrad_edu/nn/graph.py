@@ -1,6 +1,6 @@
 """The graph of a model in the functional style: the calls that lead from its inputs to its outputs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -53,7 +53,7 @@ class Graph:
     def _plan(self) -> None:
         """Give every symbol a slot, and note after which call each is needed no more."""
         numbers = count()
-        self.entries = [symbol.call for symbol in flatten(self.inputs)]
+        self.entries = {symbol.call for symbol in flatten(self.inputs)}
         slots: dict[tuple[Call, int], int] = {}
 
         def slot(symbol: SymbolicTensor) -> int:
@@ -72,6 +72,7 @@ class Graph:
         results: dict[Call, dict[int, int]] = {}
         for (call, index), number in slots.items():
             results.setdefault(call, {})[index] = number
+        kept = set(self._outs)
         last = {number: i for i, (_, used) in enumerate(steps) for number in used}
         self._steps = [
             (
@@ -79,7 +80,7 @@ class Graph:
                 used[0] if _is_plain(call) else None,
                 call,
                 results.get(call, {}),
-                [n for n in dict.fromkeys(used) if last[n] == i and n not in self._outs],
+                [n for n in dict.fromkeys(used) if last[n] == i and n not in kept],
             )
             for i, (call, used) in enumerate(steps)
         ]
@@ -242,14 +243,17 @@ def label_layers(layers: Sequence[Module]) -> dict[Module, str]:
     """
     labels: dict[Module, str] = {}
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # the next to try, by name
     for layer in layers:
         if layer in labels:
             continue
         base = layer.name
         if layer.named and base in taken:
             raise ArgumentError(f"two layers of the model are named '{base}'; give each a name of its own")
-        names: Iterator[str] = (base if i == 0 else f"{base}_{i}" for i in count())
-        label = next(name for name in names if name not in taken)
+        number = numbers.get(base, 0)
+        while (label := f"{base}_{number}" if number else base) in taken:
+            number += 1
+        numbers[base] = number + 1
         labels[layer] = label
         taken.add(label)
         if layer._name is None:

@@ -27,6 +27,8 @@ __all__ = ["SIGNATURE", "Dataset", "Group", "read_hdf5"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 NOWHERE = 2**64 - 1  # the address of what was never written
+LONGEST = 256  # bytes of a name
+DEEPEST = 64  # groups in groups
 
 # The kinds of messages in an object's header.
 SHAPE, DTYPE, EXTERNAL, LAYOUT, FILTERS, ATTRIBUTE, CONTINUED, NAMES = 1, 3, 7, 8, 11, 12, 16, 17
@@ -60,6 +62,7 @@ class _File:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+        self.steps = 2 * len(data)  # that reading it may take: pieces of a crafted file may overlap
 
     def error(self, what: str) -> FileError:
         return FileError(f"damaged HDF5 file: {what}")
@@ -78,6 +81,11 @@ class _File:
         struct = Struct("<" + form)
         return struct.unpack(self.piece(start, struct.size))
 
+    def step(self, count: int = 1) -> None:
+        self.steps -= count
+        if self.steps < 0:
+            raise self.error("there is more in it than it has bytes for")
+
     def expect(self, mark: bytes, start: int) -> None:
         if self.piece(start, len(mark)) != mark:
             raise self.error(f"expected {mark!r} at {start}")
@@ -95,6 +103,7 @@ class _File:
             seen.add(start)
             end = self.end(start, size)
             while start + 8 <= end and total > 0:
+                self.step()
                 kind, length, flags = self.numbers("HHB", start)
                 start += 8
                 if start + length > end:
@@ -124,8 +133,9 @@ class _Node:
         """Return the text that is kept under a name beside the object, or None."""
         file = self.file
         for start in self.attributes:
+            file.step()
             version, named, dtype, shape = file.numbers("BxHHH", start)
-            if version != 1:
+            if version != 1 or named != len(name) + 1:
                 continue
             if file.piece(start + 8, named).rstrip(b"\0") != name.encode():
                 continue
@@ -143,9 +153,10 @@ class _Node:
         end = file.end(heap, total)
         start = heap + 16
         while start + 16 <= end:
+            file.step()
             number, length = file.numbers("H6xQ", start)
             if number == index:
-                return file.piece(start + 16, min(size, length)).decode("utf-8", "replace")
+                return file.piece(start + 16, min(size, length, LONGEST)).decode("utf-8", "replace")
             if number == 0:
                 break
             start += 16 + -(-length // 8) * 8
@@ -212,12 +223,14 @@ class Group(_Node):
         file.end(texts, size)
         found: dict[str, int] = {}
         for start in self._leaves(tree):
+            file.step()
             offset, header, kind = file.numbers("QQI", start)
             if kind == 2:
                 raise FileError(f"{self.path or '/'} has a link instead of an array, which isn't followed")
-            end = file.data.find(b"\0", texts + offset, texts + size) if offset < size else -1
+            last = texts + min(size, offset + LONGEST)
+            end = file.data.find(b"\0", texts + offset, last) if offset < size else -1
             if end < 0:
-                raise file.error(f"a name in {self.path or '/'} is missing")
+                raise file.error(f"a name in {self.path or '/'} is missing or longer than {LONGEST} bytes")
             found[file.data[texts + offset : end].decode("utf-8", "replace")] = header
         return found
 
@@ -235,6 +248,7 @@ class Group(_Node):
                 continue
             file.expect(b"TREE\0", node)
             (count,) = file.numbers("H", node + 6)
+            file.step(count)
             children = file.numbers("8xQ" * count, node + 24)
             waiting = [*children, *waiting]
 
@@ -244,6 +258,8 @@ class Group(_Node):
     def __getitem__(self, name: str) -> "Group | Dataset":
         """Return what is under a name; raises KeyError if there is nothing."""
         address, path = self.names[name], f"{self.path}/{name}"
+        if path.count("/") > DEEPEST:
+            raise self.file.error(f"groups in groups, more than {DEEPEST}")
         kinds = {kind for kind, _, _ in self.file.messages(address)}
         is_group = kinds & {NAMES, LINKS, LINK, LINKING}
         return Group(self.file, address, path) if is_group else Dataset(self.file, address, path)

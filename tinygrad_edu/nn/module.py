@@ -114,12 +114,12 @@ class Module:
         seen: set[int] = set()
         waiting: list[tuple[str, Module]] = [("", self)]
         while waiting:
-            path, module = waiting.pop(0)
+            path, module = waiting.pop()
             if id(module) not in seen:
                 seen.add(id(module))
                 yield path, module
                 prefix = f"{path}/" if path else ""
-                waiting = [(prefix + label, child) for label, child in module.named_children()] + waiting
+                waiting += reversed([(prefix + label, child) for label, child in module.named_children()])
 
     def named_weights(self) -> Iterator[tuple[str, Parameter]]:
         """Yield every parameter and buffer with its path, each once.
@@ -130,7 +130,7 @@ class Module:
         paths: set[str] = set()
         waiting: list[tuple[str, Module | Parameter]] = [("", self)]
         while waiting:
-            path, member = waiting.pop(0)
+            path, member = waiting.pop()
             if id(member) in seen:
                 continue
             seen.add(id(member))
@@ -141,8 +141,11 @@ class Module:
                 yield path, member
             else:
                 prefix = f"{path}/" if path else ""
-                own = [(prefix + label, w) for label, w in member._own_weights()]
-                waiting = [*own, *((prefix + label, m) for label, m in member.named_children()), *waiting]
+                below: list[tuple[str, Module | Parameter]] = [
+                    *member._own_weights(),
+                    *member.named_children(),
+                ]
+                waiting += reversed([(prefix + label, part) for label, part in below])
 
     def _own_weights(self) -> Iterator[tuple[str, Parameter]]:
         for key, value in vars(self).items():

@@ -42,58 +42,59 @@ class Sequential(Model):
             raise ArgumentError("Sequential: put the layers in a list: Sequential([first, second])")
         self._stack: list[Layer] = []
         super().__init__(name=name, **options)
-        for layer in layers:
-            self.add(layer)
+        self._put(layers)
 
     def add(self, layer: Any) -> None:
         """Put a layer behind the last one."""
-        if isinstance(layer, SymbolicTensor) and isinstance(layer.call.layer, InputLayer):
-            layer = layer.call.layer
-        if isinstance(layer, InputLayer):
-            if self._stack or self.graph is not None:
-                raise ArgumentError("Input says what the first layer gets, so it must come first")
-            self._start(layer)
-            return
-        if not isinstance(layer, Layer):
-            raise ArgumentError(
-                f"Sequential: expected a layer, got {layer!r}"
-                + ("; make one: write it with ()" if isinstance(layer, type) else "")
-                + ("; derive it from nn.Layer instead of nn.Module" if isinstance(layer, Module) else "")
-            )
-        given = None if self._stack or self.graph is not None else _first_input(layer)
-        self._stack.append(layer)
+        self._put([layer])
+
+    def _put(self, layers: Sequence[Any]) -> None:
+        """Put layers behind the last one, all of them or none."""
+        before, first = len(self._stack), None
         try:
+            for layer in layers:
+                if isinstance(layer, SymbolicTensor) and isinstance(layer.call.layer, InputLayer):
+                    layer = layer.call.layer
+                starts = not self._stack and self.graph is None and first is None
+                if isinstance(layer, InputLayer):
+                    if not starts:
+                        raise ArgumentError("Input says what the first layer gets, so it must come first")
+                    first = layer
+                    continue
+                if not isinstance(layer, Layer):
+                    raise _no_layer(layer)
+                first = _first_input(layer) if starts else first
+                self._stack.append(layer)
             label_layers(self._stack)
-            if given is not None:
-                self._start(given)
+            if first is not None:
+                self._start(first)
             elif self.graph is not None:
-                self._extend(layer)
+                self._lead(self.graph.inputs, self.graph.outputs, self._stack[before:])
         except Exception:
-            self._stack.pop()
+            del self._stack[before:]
             raise
-        self.built = self.graph is not None
+        self.built = self.graph is not None and bool(self._stack)
 
     def _start(self, first: InputLayer) -> None:
         """Begin the graph at an input, and lead it through all layers there are."""
         symbol = first.symbol()
-        self.graph = Graph(symbol, symbol)
-        self.input_shape = self.output_shape = symbol.shape
-        for layer in self._stack:
-            self._extend(layer)
+        self._lead(symbol, symbol, self._stack)
         self.built = bool(self._stack)
 
-    def _extend(self, layer: Layer) -> None:
-        assert self.graph is not None
-        before = self.graph.outputs
-        try:
-            after = layer(before)
-        except (ShapeError, ArgumentError) as error:
-            reason = str(error).removeprefix(f"{layer.name}: ")
-            raise type(error)(
-                f"{layer.name}: can't take samples of shape {before.shape[1:]}: {reason}"
-            ) from None
-        self.graph = Graph(self.graph.inputs, after)
-        self.output_shape = after.shape if isinstance(after, SymbolicTensor) else None
+    def _lead(self, start: SymbolicTensor, x: Any, layers: Sequence[Layer]) -> None:
+        """Call layers one after another on what there is so far; that is the graph then."""
+        for layer in layers:
+            before = x
+            try:
+                x = layer(before)
+            except (ShapeError, ArgumentError) as error:
+                reason = str(error).removeprefix(f"{layer.name}: ")
+                raise type(error)(
+                    f"{layer.name}: can't take samples of shape {before.shape[1:]}: {reason}"
+                ) from None
+        self.graph = Graph(start, x)
+        self.input_shape = start.shape
+        self.output_shape = x.shape if isinstance(x, SymbolicTensor) else None
 
     def build(self, *input_shapes: Any, input_shape: Any = None) -> None:
         """Make all weights, for batches of a shape that begins with the batch axis: (None, 28, 28, 1)."""
@@ -146,6 +147,12 @@ class Sequential(Model):
         model = cls.__new__(cls)
         Sequential.__init__(model, [build_module(layer) for layer in layers])
         return model
+
+
+def _no_layer(thing: Any) -> ArgumentError:
+    hint = "; make one: write it with ()" if isinstance(thing, type) else ""
+    hint += "; derive it from nn.Layer instead of nn.Module" if isinstance(thing, Module) else ""
+    return ArgumentError(f"Sequential: expected a layer, got {thing!r}{hint}")
 
 
 def _first_input(layer: Layer) -> InputLayer | None:

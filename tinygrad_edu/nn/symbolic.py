@@ -203,7 +203,9 @@ def record(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         layer.call_shape(shapes, kwargs),
         is_deep,
     )
-    layer.symbolic_results = [*layer.symbolic_results, mapped(ref, result)]
+    if not layer.symbolic_results:
+        layer.symbolic_results = []
+    layer.symbolic_results.append(mapped(ref, result))
     return result
 
 
