@@ -96,7 +96,7 @@ def test_readme_commands_are_single_lines_that_ci_finds():
 def test_the_python_of_the_readme_runs(tmp_path):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = [part.split("```")[0] for part in readme.split("```python\n")[1:]]
-    assert len(blocks) == 6
+    assert blocks, "the README shows no Python"
     script = tmp_path / "readme.py"
     script.write_text("\n".join(blocks).replace("epochs=20", "epochs=2").replace("verbose=1", "verbose=0"))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path)
