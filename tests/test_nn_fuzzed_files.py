@@ -235,7 +235,7 @@ def test_edited_descriptions(samples, tmp_path_factory, name, edits):
 
 
 @pytest.mark.slow
-@settings(max_examples=4000)
+@settings(max_examples=1000)
 @given(name=st.sampled_from(NAMES), edits=EDITS)
 def test_many_edited_descriptions_take_no_memory(samples, tmp_path_factory, name, edits):
     tracemalloc.start()

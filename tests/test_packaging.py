@@ -90,7 +90,7 @@ def test_readme_commands_are_single_lines_that_ci_finds():
     lines = [line for line in readme.splitlines() if line.startswith("python3 -m venv")]
     assert len(lines) == 2
     assert lines[0].endswith("tinygrad-edu train")
-    assert lines[1].endswith("-m pytest")
+    assert lines[1].endswith("-m pytest -n auto")
 
 
 def test_the_python_of_the_readme_runs(tmp_path):
