@@ -25,6 +25,7 @@ from .function import Function
 from .kernels._threads import get_num_threads, set_num_threads
 from .ops import *
 from .random import default_generator, seed
+from .tracing import trace_gradient
 from .transforms import hessian, hvp, jacobian, jvp, vjp
 
 __version__ = "0.1.0"
@@ -58,6 +59,7 @@ __all__ = [
     "no_grad",
     "seed",
     "set_num_threads",
+    "trace_gradient",
     "vjp",
 ]
 __all__ += creation.__all__

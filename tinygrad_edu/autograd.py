@@ -284,9 +284,11 @@ def walk(
                 needs = ways[node]
             gradients = run_rule(node, g, needs, create_graph)
             if observers:
-                gradients = checked(node, gradients, needs)
+                raw, gradients = gradients, checked(node, gradients, needs)
                 context.rule = before[1]
                 for observer in observers:
+                    if not create_graph:
+                        observer.returned(node, raw)
                     observer.backward(node, g, gradients)
             constant = False
             for i, x in enumerate(inputs):

@@ -33,7 +33,7 @@ Where = tuple[CodeType, int]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PACKAGE = str(Path(__file__).parent) + os.sep
+PACKAGE = str(Path(__file__).parent) + os.sep
 _THEIRS: Any = object()
 _anchors: dict[str, Any] = {}  # source files met so far: the anchor in ours, or None, or else _THEIRS
 
@@ -80,7 +80,7 @@ def user_line(depth: int = 1) -> Where | None:
         if there is code:
             return context.where if context.rule is None else context.rule.where
         if there is None and code.co_filename not in _anchors:
-            ours = code.co_filename.startswith(_PACKAGE)
+            ours = code.co_filename.startswith(PACKAGE)
             _anchors[code.co_filename] = None if ours else _THEIRS
             continue
         frame = frame.f_back
@@ -205,6 +205,12 @@ class Observer(_Block):
         self, fn: Any, inputs: tuple[Any, ...], params: dict[str, Any], result: Any, node: Any
     ) -> None:
         """See an operation's result: a Tensor, or a tuple of them. ``node`` is None if it isn't recorded."""
+
+    def returned(self, node: Any, gradients: tuple[Any, ...]) -> None:
+        """See what a rule returned, before it is summed over the axes that broadcasting had stretched.
+
+        It comes before ``backward``, and isn't called under ``create_graph``.
+        """
 
     def backward(self, node: Any, g: Any, gradients: tuple[Any, ...]) -> None:
         """See what a rule makes of the gradient ``g``: one for each input, None where none is wanted."""
