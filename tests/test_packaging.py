@@ -35,10 +35,10 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(tmp_path):
 
 
 def test_the_links_at_the_top_lead_into_the_package():
-    for name in ("nn", "data", "viz"):
+    for name in ("nn", "data", "tutorials", "viz"):
         assert (ROOT / name).resolve() == ROOT / "tinygrad_edu" / name
     links = [line.split("\t")[1] for line in git("ls-files", "-s") if line.startswith("120000")]
-    assert sorted(links) == ["data", "nn", "viz"]
+    assert sorted(links) == ["data", "nn", "tutorials", "viz"]
 
 
 def test_importing_stays_light():

@@ -12,6 +12,7 @@ import click
 
 from .context import anchor
 from .errors import FileError, GradientError, TinygradEduError
+from .lesson.command import tutorial
 
 __all__ = ["main"]
 
@@ -28,6 +29,7 @@ def cli() -> None:
       tinygrad-edu train                        an MLP learns handwritten digits, in seconds
       tinygrad-edu train cnn --data mnist       a convolutional network, on 60,000 images
       tinygrad-edu train --help                 what can be changed
+      tinygrad-edu tutorial                     the lessons, from the chain rule to U-Nets
 
     The same in Python:
 
@@ -39,6 +41,9 @@ def cli() -> None:
       model.fit(x_train, y_train, epochs=20, validation_split=0.1)
       model.evaluate(x_test, y_test)
     """
+
+
+cli.add_command(tutorial)
 
 
 @cli.command()

@@ -33,7 +33,8 @@ Where = tuple[CodeType, int]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-PACKAGE = str(Path(__file__).parent) + os.sep
+_PACKAGE = str(Path(__file__).parent) + os.sep
+_TUTORIALS = _PACKAGE + "tutorials" + os.sep  # they travel with the package, and are a user's program
 _THEIRS: Any = object()
 _anchors: dict[str, Any] = {}  # source files met so far: the anchor in ours, or None, or else _THEIRS
 
@@ -65,6 +66,11 @@ def anchor(function: F) -> F:
     return function
 
 
+def is_ours(file: str) -> bool:
+    """Tell whether a source file is the engine's, and not a user's program."""
+    return file.startswith(_PACKAGE) and not file.startswith(_TUTORIALS)
+
+
 def user_line(depth: int = 1) -> Where | None:
     """Find the innermost frame outside this package, from the caller's ``depth`` levels up.
 
@@ -80,8 +86,7 @@ def user_line(depth: int = 1) -> Where | None:
         if there is code:
             return context.where if context.rule is None else context.rule.where
         if there is None and code.co_filename not in _anchors:
-            ours = code.co_filename.startswith(PACKAGE)
-            _anchors[code.co_filename] = None if ours else _THEIRS
+            _anchors[code.co_filename] = None if is_ours(code.co_filename) else _THEIRS
             continue
         frame = frame.f_back
     return None

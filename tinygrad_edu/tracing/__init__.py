@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..autograd import starts_of, walk
-from ..context import PACKAGE, source_line
+from ..context import is_ours, source_line
 from ..errors import ArgumentError
 from ..function import Node, Part, input_names, shape_of
 from ..tensor import Tensor
@@ -125,7 +125,7 @@ def _is_number(x: Any) -> bool:
 def _variables() -> dict[str, Any]:
     """Return the variables of the innermost function outside this package, and of its module."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame.f_back is not None and is_ours(frame.f_code.co_filename):
         frame = frame.f_back
     return {**frame.f_globals, **frame.f_locals}
 

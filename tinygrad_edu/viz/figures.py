@@ -12,7 +12,9 @@ from tinygrad_edu.files import writing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["new_figure", "our_style", "save", "target_of"]
+__all__ = ["STYLE", "new_figure", "our_style", "save", "target_of"]
+
+STYLE = Path(__file__).with_name("style.mplstyle")
 
 # A file says nothing about when it was made, so that the same picture gives the same file.
 _METADATA: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -23,7 +25,7 @@ def our_style() -> Iterator[None]:
     """Draw by our style file on Matplotlib's defaults; the user's own settings come back after."""
     import matplotlib.style
 
-    with matplotlib.style.context(["default", Path(__file__).with_name("style.mplstyle")]):
+    with matplotlib.style.context(["default", STYLE]):
         yield
 
 
