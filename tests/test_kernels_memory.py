@@ -62,6 +62,10 @@ class Lifetimes(RuleBasedStateMachine):
     def nobody_wrote_into_anothers(self):
         assert all((array == mark).all() for array, mark in self.held)
 
+    @invariant()
+    def little_more_is_kept_than_was_ever_in_use(self):
+        assert _memory._lent_total + _memory._idle_total <= _memory.SLACK * _memory._most_lent
+
 
 TestLifetimes = Lifetimes.TestCase
 TestLifetimes.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -28,6 +28,7 @@ __all__ = ["empty", "idle_bytes", "release_idle"]
 
 SMALL = 2**20
 MOST_IDLE = 2**29  # bytes that may lie idle
+SLACK = 1.05  # all blocks together, over the most bytes that were ever in use at once
 
 _lock = threading.RLock()  # of one's own thread too: a collection within may end an array's life
 _serial = count()
@@ -65,6 +66,8 @@ def empty(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
             _idle_total -= size
         _lent_total += size
         _most_lent = max(_most_lent, _lent_total)
+        if block is None:  # idle blocks of other sizes make room for it
+            _drop_idle(int(SLACK * _most_lent) - _lent_total)
     if block is None:
         block = _new_block(size)
     array: NDArray[Any] = np.ndarray(shape, dtype, block)
@@ -116,7 +119,13 @@ def _take_back(number: int, _: Any = None) -> None:
         _idle_total += size
         _lent_total -= size
         # Idle is no more than was ever in use at once: what a step needs, not also what it left by the way.
-        while _idle_total > min(MOST_IDLE, _most_lent):
-            _, oldest = min((next(iter(blocks)), s) for s, blocks in _idle.items() if blocks)
-            _idle[oldest].popitem(last=False)
-            _idle_total -= oldest
+        _drop_idle(min(MOST_IDLE, _most_lent))
+
+
+def _drop_idle(most: int) -> None:
+    """Give back to the system what has lain idle longest, until no more than so many bytes do."""
+    global _idle_total
+    while _idle_total > max(most, 0):
+        _, oldest = min((next(iter(blocks)), size) for size, blocks in _idle.items() if blocks)
+        _idle[oldest].popitem(last=False)
+        _idle_total -= oldest
