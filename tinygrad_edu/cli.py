@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
+from .commands import COMMANDS
 from .context import anchor
 from .errors import FileError, GradientError, TinygradEduError
-from .lesson.command import tutorial
 
 __all__ = ["main"]
 
@@ -30,6 +30,7 @@ def cli() -> None:
       tinygrad-edu train cnn --data mnist       a convolutional network, on 60,000 images
       tinygrad-edu train --help                 what can be changed
       tinygrad-edu tutorial                     the lessons, from the chain rule to U-Nets
+      tinygrad-edu graph cnn                    a picture of a model
 
     The same in Python:
 
@@ -43,7 +44,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(tutorial)
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 @cli.command()

@@ -7,21 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .boxes import Graph as Graph
     from .cards import data_card as data_card
-    from .computation_graph import Graph as Graph
     from .computation_graph import graph as graph
     from .console import Console as Console
     from .curves import plot_history as plot_history
     from .distributions import class_balance as class_balance
     from .distributions import histograms as histograms
+    from .folding import fold as fold
     from .galleries import show_images as show_images
 
 # A file must not be called as what it exports: its import would put the module in the function's place.
 _HOMES = {
     "Console": "console",
-    "Graph": "computation_graph",
+    "Graph": "boxes",
     "class_balance": "distributions",
     "data_card": "cards",
+    "fold": "folding",
     "graph": "computation_graph",
     "histograms": "distributions",
     "plot_history": "curves",
@@ -33,6 +35,7 @@ __all__ = [
     "Graph",
     "class_balance",
     "data_card",
+    "fold",
     "graph",
     "histograms",
     "plot_history",

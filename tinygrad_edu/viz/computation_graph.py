@@ -1,175 +1,132 @@
-"""The computation graph of a tensor as plain data: boxes, arrows, and the module each box belongs to.
+"""From the tape to a picture's content: boxes, arrows, and the module each box belongs to.
 
-The tape says how a tensor came about. Here it is turned into a picture's content, without any drawing:
-render.py turns that into DOT, SVG and PNG. Tests and other pages read the same data.
+The tape says how a tensor came about. Here it is turned into plain data (boxes.py), without any drawing:
+dot.py and render.py turn that into DOT, SVG and PNG. Tests and the page read the same data.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from math import prod
-from os import PathLike
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ..autograd import Constant
 from ..context import source_line
-from ..errors import ArgumentError, DTypeError, FileError
-from ..files import writing
+from ..errors import ArgumentError, DTypeError
 from ..function import Node, shape_of
+from ..nn.module import Module
+from ..nn.parameter import Parameter
 from ..tensor import Tensor
-from . import render
+from .boxes import Arrow, Box, Direction, Graph, Kind, Use
+from .folding import fold as folded
+from .folding import modules_at, modules_called
+from .model_tape import record_model
+from .numbers import counted, short, short_array
 
-__all__ = ["Arrow", "Box", "Direction", "Graph", "Kind", "graph"]
+__all__ = ["graph"]
 
-Kind = Literal["operation", "parameter", "input", "number"]
-Direction = Literal["TB", "LR"]
-
-
-@dataclass(frozen=True)
-class Box:
-    """One operation of the tape, or one thing that went into it."""
-
-    id: str  # "n0", "n1" …: what is used stands before what uses it
-    kind: Kind
-    title: str  # the operation's name, the tensor's, or the number
-    shape: Any  # as Node.shape: a tuple of shapes where an operation has several results
-    lines: tuple[str, ...]  # what stands below the title
-    note: str  # shown where the mouse rests
-    module: str  # path of the module in whose frame it stands, "" outside of all
-    is_result: bool
-
-
-@dataclass(frozen=True)
-class Arrow:
-    """One input of one operation: an operation that takes x twice has two arrows from x."""
-
-    id: str
-    source: str  # a Box's id
-    target: str
-    position: int  # 0 for the operation's first input, 1 for its second …
-    label: str  # the result's shape where the input is broadcast to it, else ""
-
-
-@dataclass(frozen=True)
-class Graph:
-    """A picture of how tensors were computed; see :func:`graph`. A notebook shows it by itself.
-
-    Attributes
-    ----------
-    nodes, edges : tuple of Box, tuple of Arrow
-        What the picture shows, in the order of the computation.
-    direction : "TB" or "LR"
-        Whether the computation runs downward or to the right.
-    """
-
-    nodes: tuple[Box, ...]
-    edges: tuple[Arrow, ...]
-    direction: Direction = "TB"
-
-    @cached_property
-    def dot(self) -> str:
-        """The source in Graphviz' language."""
-        return render.dot_source(self)
-
-    @cached_property
-    def svg(self) -> str:
-        """The picture as SVG. Raises FileError if no Graphviz can be run."""
-        return render.draw(self, "svg").decode()
-
-    @cached_property
-    def png(self) -> bytes:
-        """The picture as PNG, 192 dots an inch. Raises FileError if no Graphviz can be run."""
-        return render.draw(self, "png")
-
-    def __repr__(self) -> str:
-        return f"<Graph of {len(self.nodes)} boxes and {len(self.edges)} arrows>"
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the picture; the suffix .svg, .png or .dot says in which format.
-
-        Raises
-        ------
-        FileError
-            For another suffix, a place that can't be written (nothing half-written stays behind), or if no
-            Graphviz can be run.
-
-        Examples
-        --------
-        >>> import tempfile, tinygrad_edu as te
-        >>> from tinygrad_edu import viz
-        >>> y = te.Tensor(3.0, requires_grad=True, name="x") ** 2
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     viz.graph(y).save(f"{folder}/square.svg")
-        """
-        path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in (".svg", ".png", ".dot"):
-            raise FileError(f"Graph.save: expected a name that ends in .svg, .png or .dot, got {str(path)!r}")
-        content = self.png if suffix == ".png" else (self.svg if suffix == ".svg" else self.dot).encode()
-        with writing(path) as file:
-            file.write(content)
+SMALL = 4  # tensors of up to so many numbers show them
 
 
 def graph(
-    tensor: Tensor | Sequence[Tensor],
+    tensor: Tensor | Sequence[Tensor] | Module,
+    inputs: Any = None,
     *,
+    depth: int | None = None,
+    fold: str | Iterable[str] = (),
     direction: Direction = "TB",
     show_shapes: bool = True,
+    show_gradients: bool = True,
     limit: int = 500,
 ) -> Graph:
-    """Picture the computation of one or several tensors: operations, parameters, inputs and modules.
+    """Picture a computation: operations, parameters, inputs and modules.
 
     Each operation of the tape is one box and each of its inputs one arrow; what is used twice is one box.
-    Operations stand in the frames of the modules that ran them, parameters beside their users. Leaf
-    scalars show their value, and their gradient after a backward pass.
+    Operations stand in the frames of the modules that ran them, parameters beside their users. Small
+    tensors show their values. After ``backward`` the parameters show how large their gradients are, in
+    numbers and as colour, with a scale below.
 
     Parameters
     ----------
     tensor
-        The result to explain, before or after ``backward``; or several results.
+        The result to explain, before or after ``backward``; or several results; or a model.
+    inputs
+        An example of what a model is called with, such as ``x_train[:1]``: arrays, in a list or dict if the
+        model takes one, in a tuple where ``call`` has several parameters. Without it a model that knows
+        its inputs' shapes is called on a batch of one zero sample. Either way in inference mode, and nothing
+        about the model changes.
+    depth
+        How many levels of modules stay open: at 0 the model is one box, at 1 each of its layers is.
+    fold
+        The modules to draw as one box, by path ("vae/encoder") or the end of one ("encoder").
     direction
         "TB" draws from top to bottom, "LR" from left to right.
     show_shapes
-        Write the shape of each result, parameter and input, and where an input was broadcast.
+        Write the shape of each result, parameter and input, and where an input was broadcast; the dtype
+        too, where it isn't float32.
+    show_gradients
+        Write and colour the norms √Σg² of the gradients that ``backward`` left.
     limit
         The most boxes to draw; a larger picture takes long to lay out, and nobody can read it.
 
     Raises
     ------
     DTypeError
-        For anything but Tensors.
+        For anything but Tensors and modules.
     ArgumentError
-        For no tensor at all, an unknown direction, or more than ``limit`` boxes.
+        For no tensor at all, an unknown direction or module, a model that doesn't know its inputs' shapes,
+        or more than ``limit`` boxes.
 
     Examples
     --------
     >>> import tinygrad_edu as te
-    >>> from tinygrad_edu import viz
+    >>> from tinygrad_edu import nn, viz
     >>> w = te.Tensor([[1.0], [2.0]], requires_grad=True, name="w")
     >>> picture = viz.graph(te.Tensor([[3.0, 4.0]], name="x") @ w)
     >>> [(box.kind, box.title, box.shape) for box in picture.nodes]
     [('input', 'x', (1, 2)), ('parameter', 'w', (2, 1)), ('operation', 'matmul', (1, 1))]
     >>> [(arrow.source, arrow.target) for arrow in picture.edges]
     [('n0', 'n2'), ('n1', 'n2')]
+    >>> model = nn.Sequential([nn.Input((4,)), nn.Dense(3, "relu"), nn.Dense(2)])
+    >>> [box.title for box in viz.graph(model, depth=1).nodes]
+    ['input_layer', 'dense', 'dense_1']
     """
-    results: list[Any] = list(tensor) if isinstance(tensor, list | tuple) else [tensor]
-    for t in results:
-        if not isinstance(t, Tensor):
-            raise DTypeError(f"viz.graph: expected a Tensor or a list of them, got {type(t).__name__}")
-    if not results:
-        raise ArgumentError("viz.graph: expected at least one tensor, got an empty list")
     if direction not in ("TB", "LR"):
         raise ArgumentError(
             f"viz.graph: direction must be 'TB' (down) or 'LR' (to the right), got {direction!r}"
         )
-    boxes, arrows = _content(results, show_shapes, limit)
-    return Graph(boxes, arrows, direction)
+    if depth is not None and (not isinstance(depth, int) or depth < 0):
+        raise ArgumentError(f"viz.graph: depth must be a whole number of at least 0, got {depth!r}")
+    given: list[Tensor] = []
+    results: list[Any]
+    if isinstance(tensor, Module):
+        results, given = record_model(tensor, inputs)
+    else:
+        results = list(tensor) if isinstance(tensor, list | tuple) else [tensor]
+        if inputs is not None:
+            raise ArgumentError("viz.graph: inputs are for a model; a tensor knows what it came from")
+    for t in results:
+        if not isinstance(t, Tensor):
+            raise DTypeError(f"viz.graph: expected a Tensor, some of them or a model, got {type(t).__name__}")
+    if not results:
+        raise ArgumentError("viz.graph: expected at least one tensor, got an empty list")
+    names = [fold] if isinstance(fold, str) else list(fold)
+    painter = _Painter(results, given, show_shapes, show_gradients)
+    if depth is None and not names:
+        _check_size(len(painter.things), limit)
+    picture = Graph(*painter.content(), direction, show_shapes)
+    modules = modules_called(picture, names) + ([] if depth is None else modules_at(picture, depth))
+    picture = folded(picture, modules)
+    _check_size(len(picture.nodes), limit)
+    return picture
+
+
+def _check_size(boxes: int, limit: int) -> None:
+    if boxes > limit:
+        raise ArgumentError(
+            f"viz.graph: {boxes} boxes are more than the limit of {limit}. Fold modules (depth=1), or "
+            "picture a part: a layer's output, fewer time steps, a smaller model; or raise the limit"
+        )
 
 
 def _reachable(starts: Iterable[Node]) -> list[Node]:
@@ -184,113 +141,140 @@ def _reachable(starts: Iterable[Node]) -> list[Node]:
     return [found[order] for order in sorted(found)]
 
 
-def _content(
-    results: list[Tensor], show_shapes: bool, limit: int
-) -> tuple[tuple[Box, ...], tuple[Arrow, ...]]:
-    """Turn the tape behind ``results`` into boxes and arrows."""
-    things: list[Any] = []  # what each box pictures: a Node, a Tensor, an array, a Constant, a number
-    users: list[list[str]] = []  # the modules in which it is used
-    places: dict[int, int] = {}  # id of a thing -> its place in the lists
-    arrows: list[Arrow] = []
+class _Painter:
+    """Turns the tape behind ``results`` into boxes and arrows; ``inputs`` are a model's."""
 
-    def place_of(x: Any) -> int:
-        if id(x) not in places or _is_number(x):  # each 2.0 is its own; Python shares them to save memory
-            places[id(x)] = len(things)
-            things.append(x)
-            users.append([])
-        return places[id(x)]
+    def __init__(
+        self, results: list[Tensor], inputs: list[Tensor], show_shapes: bool, show_gradients: bool
+    ) -> None:
+        self.show_shapes, self.show_gradients = show_shapes, show_gradients
+        self.inputs = {id(t) for t in inputs}
+        self.of_model = bool(inputs)
+        self.things: list[Any] = []  # what each box pictures: a Node, a Tensor, an array, a number …
+        self.users: list[list[str]] = []  # the modules in which it is used
+        self.places: dict[int, int] = {}  # id of a thing -> its place in the lists
+        self.arrows: list[Arrow] = []
+        for node in _reachable(t.node for t in results if t.node is not None):
+            sources = [self.place_of(x) for x in node.inputs]
+            target = self.place_of(node)
+            for i, (x, source) in enumerate(zip(node.inputs, sources, strict=True)):
+                self.users[source].append(node.module)
+                stretched = node.fn.broadcasts and not _is_number(x) and shape_of(x) != node.shape
+                self.arrows.append(
+                    Arrow(
+                        id=f"e{len(self.arrows)}",
+                        source=f"n{source}",
+                        target=f"n{target}",
+                        position=i,
+                        label=str(node.shape) if stretched and self.show_shapes else "",
+                        shape=shape_of(x),
+                        uses=(Use(node.order, i),),
+                    )
+                )
+        self.marked = {self.place_of(t if t.node is None else t.node): t for t in results}
 
-    for node in _reachable(t.node for t in results if t.node is not None):
-        sources = [place_of(x) for x in node.inputs]
-        target = place_of(node)
-        for i, x in enumerate(node.inputs):
-            users[sources[i]].append(node.module)
-            stretched = node.fn.broadcasts and not _is_number(x) and shape_of(x) != node.shape
-            label = str(node.shape) if stretched and show_shapes else ""
-            arrows.append(Arrow(f"e{len(arrows)}", f"n{sources[i]}", f"n{target}", i, label))
-    marked = {place_of(t if t.node is None else t.node): t for t in results}
-    if len(things) > limit:
-        raise ArgumentError(
-            f"viz.graph: {len(things)} boxes are more than the limit of {limit}. Picture a part: a layer's "
-            "output, fewer time steps, a smaller model; or raise the limit and be patient"
+    def place_of(self, x: Any) -> int:
+        if id(x) not in self.places or _is_number(x):  # each 2.0 is its own; Python shares them
+            self.places[id(x)] = len(self.things)
+            self.things.append(x)
+            self.users.append([])
+        return self.places[id(x)]
+
+    def content(self) -> tuple[tuple[Box, ...], tuple[Arrow, ...]]:
+        boxes = []
+        for i, x in enumerate(self.things):
+            if isinstance(x, Node):
+                boxes.append(self.operation(f"n{i}", x, self.marked.get(i)))
+            elif _is_number(x):
+                boxes.append(Box(f"n{i}", "number", short(x), (), (), "", self.users[i][0], False))
+            else:
+                boxes.append(self.leaf(f"n{i}", x, _common(self.users[i]), i in self.marked))
+        return tuple(boxes), tuple(self.arrows)
+
+    def operation(self, id: str, node: Node, result: Tensor | None) -> Box:
+        # Among scalars alone, () says nothing.
+        telling = node.shape != () or any(shape_of(x) != () for x in node.inputs)
+        dtype = str(node.dtype)
+        lines = [self.shape_line(node.shape, dtype)] if self.show_shapes and telling else []
+        if result is not None and result.size <= SMALL:
+            lines.append(f"{result.name or 'result'} = {short_array(result.data)}")
+        elif result is not None and result.name:
+            lines.append(result.name)
+        note = [node.fn.words or node.fn.name]
+        note += [f"{key} = {short(value)}" for key, value in node.params.items()]
+        line = source_line(node.where)
+        if line is not None:
+            note.append(f"{line}: {line.text}")
+        return Box(
+            id=id,
+            kind="operation",
+            title=node.fn.name,
+            shape=node.shape,
+            lines=tuple(lines),
+            note="\n".join(note),
+            module=node.module,
+            is_result=result is not None,
+            dtype=dtype,
+            orders=(node.order,),
         )
-    boxes = []
-    for i, x in enumerate(things):
-        if isinstance(x, Node):
-            boxes.append(_operation(f"n{i}", x, marked.get(i), show_shapes))
-        elif _is_number(x):
-            boxes.append(Box(f"n{i}", "number", _short(x), (), (), "", users[i][0], False))
-        else:
-            boxes.append(_leaf(f"n{i}", x, _common(users[i]), i in marked, show_shapes))
-    return tuple(boxes), tuple(arrows)
 
+    def leaf(self, key: str, x: Any, module: str, is_result: bool) -> Box:
+        """Picture what no operation made: a Tensor, an array, a list, or what a freed graph remembers."""
+        shape = shape_of(x)
+        dtype = "" if getattr(x, "dtype", None) is None else str(x.dtype)
+        given = id(x) in self.inputs
+        learned = isinstance(x, Tensor) and x.requires_grad
+        kind: Kind = "parameter" if not given and (learned or isinstance(x, Parameter)) else "input"
+        count = prod(shape) if kind == "parameter" else 0
+        title = name = getattr(x, "name", None) or ""
+        lines = []
+        if shape == () and not isinstance(x, Constant):
+            title = f"{name} = {short(x.item())}" if name else short(x.item())
+        elif self.show_shapes:
+            lines.append(self.shape_line(shape, dtype))
+        if kind == "parameter" and shape != () and self.show_shapes:
+            lines.append(counted(count, "parameter") + ("" if learned else ", not trained"))
+        small = shape != () and not isinstance(x, Constant) and 0 < prod(shape) <= SMALL and not given
+        if small:
+            lines.append(f"value {short_array(np.asarray(getattr(x, 'data', x)))}")
+        gradient = x.grad if learned and not given and self.show_gradients else None
+        norm = None
+        if gradient is not None:
+            norm = float(np.linalg.norm(gradient.data.astype(np.float64)))
+            if prod(shape) <= SMALL:
+                lines.append(f"gradient {short_array(gradient.data)}")
+            else:
+                lines.append(f"gradient norm {short(norm)}")
+        if kind == "input" and not self.kept(x, name, module, given):
+            module = ""
+        return Box(
+            id=key,
+            kind=kind,
+            title=title or ("constant" if kind == "input" and self.of_model else kind),
+            shape=shape,
+            lines=tuple(lines),
+            note=" ".join(str(part) for part in (kind, name, shape, dtype) if part not in ("", None)),
+            module=module,
+            is_result=is_result,
+            dtype=dtype,
+            parameters=count,
+            gradient_norm=norm,
+        )
 
-def _operation(id: str, node: Node, result: Tensor | None, show_shapes: bool) -> Box:
-    # Among scalars alone, () says nothing.
-    telling = node.shape != () or any(shape_of(x) != () for x in node.inputs)
-    lines = [str(node.shape)] if show_shapes and telling else []
-    if result is not None and result.ndim == 0:
-        lines.append(f"{result.name or 'result'} = {_short(result.item())}")
-    elif result is not None and result.name:
-        lines.append(result.name)
-    note = [node.fn.words or node.fn.name]
-    note += [f"{key} = {_short(value)}" for key, value in node.params.items()]
-    line = source_line(node.where)
-    if line is not None:
-        note.append(f"{line}: {line.text}")
-    return Box(
-        id=id,
-        kind="operation",
-        title=node.fn.name,
-        shape=node.shape,
-        lines=tuple(lines),
-        note="\n".join(note),
-        module=node.module,
-        is_result=result is not None,
-    )
+    def kept(self, x: Any, name: str, module: str, given: bool) -> bool:
+        """Tell what a module made or keeps itself from data, which comes from outside of it."""
+        if self.of_model:
+            return not given
+        return "/" in name and f"/{module}".endswith(f"/{name.rpartition('/')[0]}")
 
-
-def _leaf(id: str, x: Any, module: str, is_result: bool, show_shapes: bool) -> Box:
-    """Picture what no operation made: a Tensor, an array, a list, or what a freed graph remembers of one."""
-    shape = shape_of(x)
-    dtype = getattr(x, "dtype", None)
-    kind: Kind = "parameter" if isinstance(x, Tensor) and x.requires_grad else "input"
-    title = name = getattr(x, "name", None) or ""
-    lines = []
-    if shape == () and not isinstance(x, Constant):
-        title = f"{name} = {_short(x.item())}" if name else _short(x.item())
-        if kind == "parameter" and x.grad is not None:
-            lines.append(f"gradient {_short(x.grad.item())}")
-    elif show_shapes:
-        # Floats are what one expects; that labels are whole numbers is worth the room.
-        lines.append(str(shape) if dtype is None or dtype.kind == "f" else f"{shape} {dtype}")
-        if kind == "parameter":
-            count = prod(shape)
-            lines.append(f"{count:,} parameter{'s' * (count != 1)}")
-    if kind == "input" and not ("/" in name and f"/{module}".endswith(f"/{name.rpartition('/')[0]}")):
-        module = ""  # data comes from outside, unless its name says that the module keeps it
-    return Box(
-        id=id,
-        kind=kind,
-        title=title or kind,
-        shape=shape,
-        lines=tuple(lines),
-        note=" ".join(str(part) for part in (kind, name, shape, dtype) if part not in ("", None)),
-        module=module,
-        is_result=is_result,
-    )
+    @staticmethod
+    def shape_line(shape: Any, dtype: str) -> str:
+        # float32 is what one expects; that labels are whole numbers is worth the room.
+        return str(shape) if dtype in ("", "float32") else f"{shape} {dtype}"
 
 
 def _is_number(x: Any) -> bool:
     return not isinstance(x, Node | Tensor | Constant | np.ndarray) and shape_of(x) == ()
-
-
-def _short(value: Any) -> str:
-    """Write a number or another argument in a few characters: 2.0, 0.3333, (1, 2), 'same'."""
-    text = str(value) if isinstance(value, float | np.generic) else repr(value)
-    if len(text) > 8 and isinstance(value, float | np.floating):
-        return f"{value:.4g}"
-    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _common(modules: list[str]) -> str:

@@ -1,0 +1,13 @@
+"""What the command line has besides training: each command in a file of its own.
+
+Heavy imports belong into the commands, so that ``tinygrad-edu --help`` comes at once.
+"""
+
+from click import Command
+
+from ..lesson.command import tutorial
+from .graph import graph
+
+__all__ = ["COMMANDS"]
+
+COMMANDS: list[Command] = [graph, tutorial]

@@ -1,0 +1,106 @@
+"""The tape of a model: it is called once, on an example or on zeros, and left as it was."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from ..context import anchor, context, enable_grad, no_grad
+from ..errors import ArgumentError
+from ..nn.module import Module
+from ..nn.structure import flatten, is_structure, mapped
+from ..nn.symbolic import is_deep
+from ..random import using
+from ..tensor import Tensor
+
+__all__ = ["record_model"]
+
+
+@anchor  # no line of a user's program led here, so the picture names none
+def record_model(model: Module, inputs: Any = None) -> tuple[list[Tensor], list[Tensor]]:
+    """Call a model, in inference mode, and return its results and its inputs, all in one graph.
+
+    All of it is recorded, also what comes before the first trainable weight. Weights, modes, states and
+    random generators stay what they are.
+
+    Raises
+    ------
+    ArgumentError
+        Without inputs, if the model doesn't know their shapes.
+    """
+    arguments = _example(model, inputs)
+    if any(module.waits for module in model.modules()):
+        with no_grad():  # makes the weights, so that what follows finds them
+            model(*arguments, training=False)
+    with _traceless(model):
+        result = model(*arguments, training=False)
+    return [t for t in flatten(result) if isinstance(t, Tensor)], flatten(list(arguments))
+
+
+def _example(model: Any, inputs: Any) -> tuple[Any, ...]:
+    """Return the arguments to call a model with: tensors of the given numbers, or of one zero sample."""
+    graph = getattr(model, "graph", None)
+    if inputs is not None:
+        arguments = inputs if isinstance(inputs, tuple) and is_structure(inputs) else (inputs,)
+        names = iter(symbol.name for symbol in flatten(graph.inputs)) if graph is not None else iter(())
+        form = mapped(lambda x: _leaf(model, x, next(names, "input")), list(arguments), is_structure)
+        return tuple(form)
+    if graph is not None:
+        return (mapped(lambda s: _leaf(model, _zeros(model, s.shape, s.dtype), s.name), graph.inputs),)
+    shapes = getattr(model, "input_shape", None)
+    if shapes is None:
+        raise ArgumentError(
+            f"viz.graph: {model.name} doesn't know the shapes of its inputs; give an example of them: "
+            "viz.graph(model, x_train[:1])"
+        )
+    zeros = mapped(
+        lambda s: _leaf(model, _zeros(model, s, getattr(model, "dtype", "f4")), "input"), shapes, is_deep
+    )
+    return zeros if isinstance(zeros, tuple) else (zeros,)
+
+
+def _zeros(model: Module, shape: Any, dtype: Any) -> Any:
+    if None in shape[1:]:
+        raise ArgumentError(
+            f"viz.graph: {model.name}'s input has the open shape {tuple(shape)}, and only the batch may stay "
+            "open; give an example of the shape you want: viz.graph(model, x_train[:1])"
+        )
+    return np.zeros((1, *shape[1:]), dtype)
+
+
+def _leaf(model: Any, x: Any, name: str) -> Tensor:
+    """Make a tensor of a model's input that requires a gradient, if it can, so that all is recorded."""
+    given = x.name if isinstance(x, Tensor) else None
+    array = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+    if array.dtype.kind == "f":
+        array = array.astype(getattr(model, "dtype", array.dtype), copy=False)
+    return Tensor(array, requires_grad=array.dtype.kind == "f", name=given or name)
+
+
+@contextmanager
+def _traceless(model: Module) -> Iterator[None]:
+    """Record all weights, frozen ones and buffers too, and put back afterwards what the call may change."""
+    weights = [(w, w.requires_grad) for w in model.weights if w.dtype.kind == "f"]
+    generators = [
+        (generator, deepcopy(generator.bit_generator.state))
+        for module in model.modules()
+        for generator in vars(module).values()
+        if isinstance(generator, np.random.Generator)
+    ]
+    before = context.run, context.trial
+    with ExitStack() as stack:
+        stack.enter_context(enable_grad())
+        stack.enter_context(using(np.random.default_rng(0)))
+        context.run, context.trial = object(), True  # what layers add to the loss here doesn't count
+        try:
+            for w, _ in weights:
+                w.requires_grad = True
+            yield
+        finally:
+            context.run, context.trial = before
+            for w, required in weights:
+                w.requires_grad = required
+            for generator, state in generators:
+                generator.bit_generator.state = state
