@@ -148,6 +148,15 @@ def test_what_a_step_tells():
     assert [x.name for x in by_hand.leaves] == ["", "weights", ""]
 
 
+def test_slopes_of_single_numbers():
+    a, b = Tensor(3.0, requires_grad=True), Tensor(0.0, requires_grad=True)
+    steps = te.trace_gradient(te.sin(a * b) * b + te.ones((2,)).sum()).steps
+    assert [x.slope for x in steps[0].inputs] == [0, 3]
+    assert steps[1].inputs[0].slope == 1
+    assert steps[1].gradient.final.array == 0  # which can't be divided by
+    assert te.trace_gradient((te.ones(2) * a).sum()).steps[0].inputs[1].slope is None
+
+
 def test_several_results_and_unused_ones():
     a = np.random.default_rng(0).standard_normal((3, 3))
     x = Tensor(a + a.T, requires_grad=True, name="x")

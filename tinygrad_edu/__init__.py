@@ -21,6 +21,7 @@ from .creation import *
 from .dtypes import *
 from .dtypes import __array_namespace_info__ as __array_namespace_info__
 from .errors import TinygradEduError
+from .explaining import explain
 from .function import Function
 from .kernels._threads import get_num_threads, set_num_threads
 from .ops import *
@@ -48,6 +49,7 @@ __all__ = [
     "default_generator",
     "detect_anomaly",
     "enable_grad",
+    "explain",
     "get_num_threads",
     "grad",
     "hessian",

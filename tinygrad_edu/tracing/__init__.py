@@ -19,7 +19,7 @@ from ..context import is_ours, source_line
 from ..errors import ArgumentError
 from ..function import Node, Part, input_names, shape_of
 from ..tensor import Tensor
-from .backward import Watch
+from .backward import Watch, summed
 from .forward import check, reachable, run_again
 from .record import Gradient, Input, Leaf, Numbers, Source, Step, Trace
 
@@ -148,7 +148,8 @@ def _step(
 ) -> Step:
     fn, keep = node.fn, watch.keep
     n = len(node.inputs)
-    raw, sent = watch.raw.get(node, [None] * n), watch.sent.get(node, [None] * n)
+    shapes, sent = watch.shapes.get(node, [None] * n), watch.sent.get(node, [None] * n)
+    slopes = watch.slopes.get(node, [None] * n)
     inputs = tuple(
         [
             Input(
@@ -156,8 +157,10 @@ def _step(
                 ids[_place(node, i)],
                 node.params["index"] if fn is Part else 0,
                 sent[i],
-                raw[i] if sent[i] is not None else None,
-                _summed(raw[i], shape_of(x)) if fn.broadcasts and sent[i] is not None else (),
+                shapes[i] if sent[i] is not None else None,
+                watch.unsummed.get((node, i)),
+                summed(shapes[i], shape_of(x)) if fn.broadcasts and sent[i] is not None else (),
+                slopes[i],
             )
             for i, (name, x) in enumerate(zip(input_names(fn, n), node.inputs, strict=True))
         ]
@@ -186,14 +189,6 @@ def _step(
     )
 
 
-def _summed(raw: tuple[int, ...] | None, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the axes of a gradient that are summed to give it an input's shape: see ``unbroadcast``."""
-    if raw is None or raw == shape:
-        return ()
-    lead = len(raw) - len(shape)
-    return (*range(lead), *[lead + i for i, n in enumerate(shape) if n == 1 and raw[lead + i] != 1])
-
-
 def _leaf(
     id_: str,
     x: Any,
@@ -210,4 +205,5 @@ def _leaf(
         if id(x) in found:
             gradient = watch.gradient(x, 0, Numbers.of(found[id(x)][1], keep), ids)
     name = getattr(x, "name", None) or ("" if kind == "number" else known.get(id(x), ""))
-    return Leaf(id_, kind, name, Numbers.of(x.data if isinstance(x, Tensor) else x, keep), gradient)
+    value = Numbers.of(x.data if isinstance(x, Tensor) else x, keep)
+    return Leaf(id_, kind, name, value, gradient, id(x))

@@ -107,6 +107,7 @@ class Leaf:
     name: str  # the tensor's own, or the variable's that holds it, or ""
     value: Numbers
     gradient: Gradient | None  # of a parameter; what one backward pass adds to its .grad
+    key: int  # id() of the tensor, array or number, by which it is known while it lives
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ class Input:
     result: int  # which of the source's results it takes
     gradient: Numbers | None  # of the input's shape; None where no gradient is wanted, or none was given
     raw_shape: tuple[int, ...] | None  # of the gradient as the rule returned it
+    raw: Numbers | None  # that gradient, where it was summed
     summed_axes: tuple[int, ...]  # its axes along which the input had been stretched, so that it was summed
+    slope: float | None  # where all are single numbers: what the rule would send for an arriving 1
 
 
 @dataclass(frozen=True)
