@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tinygrad_edu import data
-from tinygrad_edu.data import mnist_files, tables
+from tinygrad_edu.data import sources, tables
 from tinygrad_edu.data.places import find_file
 from tinygrad_edu.errors import ArgumentError, DataError, FileError, TinygradEduError
 
@@ -27,7 +27,9 @@ def isolated(monkeypatch, tmp_path):
     """Keep each test from the user's folders and from the net."""
     monkeypatch.delenv("TINYGRAD_EDU_DATA", raising=False)
     monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(mnist_files, "_FASHION", replace(mnist_files._FASHION, mirrors=()))
+    for name, whole in sources.SETS.items():
+        nowhere = tuple(replace(source, places=()) for source in whole.sources)
+        monkeypatch.setitem(sources.SETS, name, replace(whole, sources=nowhere))
 
 
 @pytest.fixture(scope="module")
@@ -484,7 +486,7 @@ def test_lung_slices_of_the_course_open(monkeypatch, tmp_path):
 
 def idx_set(place, rows=4):
     place.mkdir(parents=True)
-    for name in (file.name for file in mnist_files._FASHION.files):
+    for name in sources.SETS["fashion-mnist"].files:
         shape = (rows, 28, 28) if "images" in name else (rows,)
         data.write_idx(place / f"{name}.gz", np.zeros(shape, np.uint8))
 
@@ -501,9 +503,10 @@ def test_fashion_is_read_from_its_own_folder_alone(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("load", [data.mnist, data.fashion_mnist])
-def test_the_whole_set_is_never_replaced_by_the_bundled_part(monkeypatch, load):
-    monkeypatch.setattr(mnist_files, "_MNIST", replace(mnist_files._MNIST, mirrors=()))
-    with pytest.raises(FileError, match=r"Without a download, data\.(mnist_5000|dresses_coats)\(\)"):
+def test_the_whole_set_is_never_replaced_by_the_bundled_part(load):
+    with pytest.raises(
+        FileError, match=r"Without it: data\.(mnist_5000|dresses_coats)\(\) has .* needs no download"
+    ):
         load()
 
 

@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 
 from tinygrad_edu import data
-from tinygrad_edu.data import mnist_files
-from tinygrad_edu.data.fetching import RemoteFile
+from tinygrad_edu.data import mnist_files, sources
 from tinygrad_edu.data.places import cache_folder, find_set
+from tinygrad_edu.data.sources import DataFile
 from tinygrad_edu.errors import DataError, FileError
 from tinygrad_edu.files import writing
 
 REAL = os.environ.get("TINYGRAD_EDU_DATA")
-NAMES = [file.name for file in mnist_files._MNIST.files]
+NAMES = sources.SETS["mnist"].files
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +34,14 @@ def isolated(monkeypatch, tmp_path):
     monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path / "cache"))
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
-    change(monkeypatch, mirrors=())
+    change(monkeypatch, places=())
 
 
 def change(monkeypatch, **changes):
     """Have mnist() look for other files, or in other places."""
-    monkeypatch.setattr(mnist_files, "_MNIST", replace(mnist_files._MNIST, **changes))
+    mnist = sources.SETS["mnist"]
+    url = replace(mnist.sources[0], **changes)
+    monkeypatch.setitem(sources.SETS, "mnist", replace(mnist, sources=(url,)))
 
 
 def small_set(folder, train=5, test=3, **changes):
@@ -195,8 +197,8 @@ def test_a_damaged_file_is_never_replaced_by_another_set(monkeypatch, tmp_path, 
 
 def test_another_set_under_the_same_names_is_refused(monkeypatch, tmp_path):
     arrays = small_set(tmp_path)
-    md5 = hashlib.md5(bytes([0, 0, 8, 1, 0, 0, 0, len(arrays[1])]) + arrays[1].tobytes()).hexdigest()
-    monkeypatch.setitem(mnist_files._OWNERS, md5, "some_mnist")
+    content = bytes([0, 0, 8, 1, 0, 0, 0, len(arrays[1])]) + arrays[1].tobytes()
+    monkeypatch.setitem(mnist_files._OWNERS, hashlib.sha256(content).hexdigest(), "some_mnist")
     monkeypatch.setenv("TINYGRAD_EDU_DATA", str(tmp_path))
     with pytest.raises(FileError, match="some_mnist"):
         data.mnist()
@@ -213,7 +215,7 @@ def mirror(monkeypatch, tmp_path):
     """
     small_set(tmp_path / "origin")
     tiny = {name: gzip.decompress((tmp_path / "origin" / f"{name}.gz").read_bytes()) for name in NAMES}
-    files = tuple(RemoteFile(n, len(body), hashlib.md5(body).hexdigest()) for n, body in tiny.items())
+    files = tuple(DataFile(n, len(body), hashlib.sha256(body).hexdigest()) for n, body in tiny.items())
     change(monkeypatch, files=files)
     servers = []
 
@@ -222,7 +224,7 @@ def mirror(monkeypatch, tmp_path):
         for answers in mirrors:
             servers.append(server := Server(answers))
             bases.append(server.base)
-        change(monkeypatch, mirrors=tuple(bases))
+        change(monkeypatch, places=tuple(bases))
         return servers[-len(mirrors) :]
 
     yield serve, tiny
@@ -334,7 +336,7 @@ def test_what_is_wrong_is_refused_and_leaves_the_cache_clean(mirror, kind):
         data.mnist()
     message = str(caught.value)
     assert cached() == []
-    for words in (server.base, NAMES[0], "TINYGRAD_EDU_DATA", "put the four files"):
+    for words in (server.base, NAMES[0], "TINYGRAD_EDU_DATA", "into a folder mnist"):
         assert words in message
     serve(bad, packed(tiny))  # the next mirror mends it
     assert len(data.mnist().x_train) == 5
@@ -359,7 +361,7 @@ def test_a_hostile_mirror_can_not_fill_the_memory(mirror, body):
 
 
 def test_no_mirror_at_hand_says_what_to_do(monkeypatch):
-    change(monkeypatch, mirrors=("http://127.0.0.1:9/",))  # nothing listens there
+    change(monkeypatch, places=("http://127.0.0.1:9/",))  # nothing listens there
     with pytest.raises(FileError, match=r"127\.0\.0\.1:9/.*(?s:.*)TINYGRAD_EDU_DATA"):
         data.mnist()
     assert cached() == []
@@ -447,7 +449,7 @@ def test_the_real_set_has_its_known_statistics(monkeypatch):
 def test_the_real_files_pass_the_checks_of_a_download(monkeypatch):
     paths = find_set(Path(REAL), "mnist", NAMES)
     server = Server({f"/{n}.gz": p.read_bytes() for n, p in zip(NAMES, paths, strict=True)})
-    change(monkeypatch, mirrors=(server.base,))
+    change(monkeypatch, places=(server.base,))
     try:
         assert data.mnist().y_train[:5].tolist() == [5, 0, 4, 1, 9]
     finally:

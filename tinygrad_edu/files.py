@@ -22,6 +22,8 @@ def writing(path: Path) -> Iterator[BinaryIO]:
         with part.open("xb") as file:
             yield file
         part.replace(path)
+    except FileError:
+        raise  # of what was to be written, not of writing it
     except OSError as error:
         raise FileError(f"can't write {path}: {error.strerror or error}") from error
     finally:

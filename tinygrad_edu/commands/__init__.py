@@ -6,8 +6,9 @@ Heavy imports belong into the commands, so that ``tinygrad-edu --help`` comes at
 from click import Command
 
 from ..lesson.command import tutorial
+from .data import data
 from .graph import graph
 
 __all__ = ["COMMANDS"]
 
-COMMANDS: list[Command] = [graph, tutorial]
+COMMANDS: list[Command] = [data, graph, tutorial]

@@ -15,13 +15,14 @@ from tinygrad_edu.data.augment import (
 )
 from tinygrad_edu.data.balance import class_weights, downsample, smote, upsample
 from tinygrad_edu.data.dataset import About, Dataset
+from tinygrad_edu.data.fetching import fetch
 from tinygrad_edu.data.folds import k_fold, leave_one_out
 from tinygrad_edu.data.idx import read_idx, write_idx
 from tinygrad_edu.data.images import digits, dresses_coats, lesions, mnist_5000
 from tinygrad_edu.data.loader import DataLoader
 from tinygrad_edu.data.makers import blobs, circles, four_blobs, linear, moons, sinusoid, spirals
 from tinygrad_edu.data.mnist_files import fashion_mnist, mnist
-from tinygrad_edu.data.molecules import molecules
+from tinygrad_edu.data.molecules import molecules, qm9
 from tinygrad_edu.data.npy import read_npy
 from tinygrad_edu.data.phantoms import phantoms
 from tinygrad_edu.data.prepare import one_hot, train_test_split, train_validation_test_split
@@ -62,6 +63,7 @@ __all__ = [
     "dresses_coats",
     "encode_strings",
     "fashion_mnist",
+    "fetch",
     "four_blobs",
     "iris",
     "is_molecule",
@@ -77,6 +79,7 @@ __all__ = [
     "moons",
     "one_hot",
     "phantoms",
+    "qm9",
     "read_csv",
     "read_idx",
     "read_npy",

@@ -37,6 +37,15 @@ _FASHION = About(
     citation="H. Xiao, K. Rasul, R. Vollgraf, Fashion-MNIST: a Novel Image Dataset for Benchmarking "
     "Machine Learning Algorithms, 2017, arXiv:1708.07747",
 )
+_QM9 = About(
+    name="qm9",
+    description="small organic molecules as text, and the gap between their frontier orbitals in hartree",
+    target_name="gap",
+    licence="CC0 (QM9), MIT (the package qm9pack, which the files come from)",
+    source="QM9, from qm9pack 1.0.3",
+    citation="R. Ramakrishnan, P. O. Dral, M. Rupp, O. A. von Lilienfeld, Quantum chemistry structures "
+    "and properties of 134 kilo molecules, Scientific Data 1, 2014, 140022",
+)
 _WINE_COLUMNS = (
     "fixed acidity",
     "volatile acidity",
@@ -93,14 +102,12 @@ _SETS = (
         citation="T. R. Golub et al., Molecular Classification of Cancer: Class Discovery and Class "
         "Prediction by Gene Expression Monitoring, Science 286, 1999, 531-537",
     ),
-    About(
+    _QM9,
+    replace(
+        _QM9,
         name="molecules",
-        description="small organic molecules as text, and the gap between their frontier orbitals in hartree",
-        target_name="gap",
-        licence="CC0 (QM9), MIT (the package qm9pack, which the files come from)",
+        description="10,000 molecules of QM9 as text, and the gap between their frontier orbitals in hartree",
         source="QM9, from qm9pack 1.0.3: those written in at most 17 characters of DeepSMILES",
-        citation="R. Ramakrishnan, P. O. Dral, M. Rupp, O. A. von Lilienfeld, Quantum chemistry structures "
-        "and properties of 134 kilo molecules, Scientific Data 1, 2014, 140022",
     ),
     About(
         name="lesions",

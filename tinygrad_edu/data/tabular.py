@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from tinygrad_edu.data import bundled
 from tinygrad_edu.data.catalogue import ABOUT
 from tinygrad_edu.data.dataset import Dataset
+from tinygrad_edu.data.fetching import find_whole
 from tinygrad_edu.data.own import Source, check_whole, read_pair
-from tinygrad_edu.data.places import find_file, find_set, user_folder
+from tinygrad_edu.data.places import find_file
 from tinygrad_edu.data.tables import read_csv
 from tinygrad_edu.errors import DataError
 
@@ -21,7 +22,7 @@ def wine_quality(path: Source | None = None, *, test_size: float = 0.2, seed: in
     """Return the red wines of Cortez et al.: 1,599 rows of 11 measurements (float64), quality 3 to 8 (int64).
 
     The whole set travels with the package. Where ``TINYGRAD_EDU_DATA`` holds a ``winequality-red.csv`` (in
-    ``wine/`` or at its top), that is read.
+    ``wine/`` or at its top), that is read, or else the one that was fetched, if one was.
 
     Parameters
     ----------
@@ -48,13 +49,11 @@ def wine_quality(path: Source | None = None, *, test_size: float = 0.2, seed: in
     ((1279, 11), (320, 11), np.float64(0.53...))
     """
     about = ABOUT["wine_quality"]
-    folder = user_folder()
-    own = folder and path is None and find_set(folder, "wine", ["winequality-red.csv"])
     if path is not None:
         x, quality = read_wine(find_file(path))
-    elif own:
-        x, quality = read_wine(own[0])
-        check_whole("wine_quality", own[0], x.shape, (1599, 11))
+    elif found := find_whole("wine"):
+        x, quality = read_wine(found[0])
+        check_whole("wine_quality", found[0], x.shape, (1599, 11))
     else:
         arrays = bundled.load("wine_quality")
         x, quality = arrays["x"], arrays["quality"].astype(np.int64)
@@ -96,7 +95,8 @@ def leukaemia(
     72. Values are as the chips gave them, negative ones too. Rows go by the patients' numbers, 1 to 38.
 
     The set travels with the package. Where ``TINYGRAD_EDU_DATA`` holds ``golub/gedm.csv`` and
-    ``golub/labels.csv`` (or the same with .gz), these are read and joined on the patient's number.
+    ``golub/labels.csv`` (or the same with .gz), these are read and joined on the patient's number, or else
+    those that were fetched, if they were.
 
     Parameters
     ----------
@@ -121,9 +121,6 @@ def leukaemia(
     ((30, 7129), (8, 7129), array([0, 0, 0, 0, 0, 0, 1, 1]))
     """
     about = ABOUT["leukaemia"]
-    folder = user_folder()
-    place = folder / "golub" if folder and expression is None else None
-    own = place and find_set(place, "", ["gedm.csv", "labels.csv"])
     if expression is not None or status is not None:
         if expression is None:
             raise DataError("leukaemia: status without expression; pass both files.")
@@ -131,9 +128,9 @@ def leukaemia(
         y = _status(status or expression, y)
         x = _expression(expression, x, len(y))
         return Dataset.of(about, x, y, source=str(expression)).split(test_size, seed)
-    if own:
-        arrays = read_golub(*own)
-        check_whole("leukaemia", own[0], arrays["x"].shape, (38, 7129))
+    if files := find_whole("golub"):
+        arrays = read_golub(*files)
+        check_whole("leukaemia", files[0], arrays["x"].shape, (38, 7129))
     else:
         arrays = bundled.load("leukaemia")
     genes = tuple(arrays["genes"].astype(str).tolist())
