@@ -162,13 +162,24 @@ def test_in_a_terminal(columns, rows):
     printed = ["a word from [/elsewhere]", "and an error"] * 4
     assert text[:9] == [*printed, "an unfinished line"]  # above the display, which was drawn anew below
     text = text[9:]
-    assert text[0].startswith("epoch 4/4")
-    assert "took 0:0" in text[0]
-    assert text[1].startswith("batch 20/20")
-    rows_by_name = {line.split()[0]: line.split()[1:] for line in text[4:8]}
+    if columns == 80:
+        assert text[0].startswith("╭─ took 0:0")
+        text = [line.strip("│").strip() for line in text]
+        assert text[1].startswith("epoch 4/4")
+        assert text[2].startswith("batch 20/20 ━")
+        rows_by_name = {line.split()[0]: line.split("│")[0].split()[1:] for line in text[6:10]}
+        text = text[11:]
+    else:
+        assert text[0].startswith("epoch 4/4")
+        assert "took 0:0" in text[0]
+        assert text[1].startswith("batch 20/20 ━")
+        rows_by_name = {line.split()[0]: line.split()[1:] for line in text[4:8]}
+        while not text[0].startswith("★"):
+            text = text[1:]
     assert rows_by_name["loss"][:3] == ["0.2500", "0.2500", "4"]
     assert rows_by_name["val_loss"][:4] == ["1.5000", "1.5000", "★", "1"]
-    assert text[8:10] == ["halved", "after"]
+    assert text[0].startswith("★ best so far: epoch 1, val_loss 1.5000")
+    assert text[1:3] == ["halved", "after"]
 
 
 @pytest.mark.parametrize("how", ["interrupted", "forgotten"])
@@ -177,6 +188,8 @@ def test_ctrl_c_in_a_terminal(how):
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
     screen = Screen(10**6, 24, written)  # the traceback may be wide
     assert screen.cursor_shown
-    assert any(line.startswith("epoch 3/4") for line in screen.lines)
+    assert any("│ epoch 3/4" in line for line in screen.lines)
+    said = any(line.startswith("interrupted in epoch 3 of 4, after batch 10") for line in screen.lines)
+    assert said == (how == "interrupted")
     assert ("after" in screen.lines) == (how == "interrupted")
     assert ("KeyboardInterrupt" in written) == (how == "forgotten")

@@ -1,41 +1,40 @@
-"""A training as it runs: a live display in a terminal, one plain line an epoch anywhere else.
+"""A training as it runs: panels in a terminal and in a notebook, plain lines anywhere else.
 
-The hooks that ``fit`` calls only write down what came; a batch costs well under a microsecond. A few times
-a second, Rich's own thread asks :meth:`Console._frame` for a picture of what is written down then.
+The hooks that ``fit`` calls only write down what came, and look at the clock. A few times a second one of
+them finds that a picture is due, and draws it. The longer that took, the longer the next one waits: however
+slow the terminal and however large the network, the console keeps below a hundredth of the training's time.
 """
 
-import atexit
-import math
-import sys
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from collections.abc import Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, SupportsFloat, TextIO, cast
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu.errors import ArgumentError, unknown_name
 from tinygrad_edu.nn.callbacks import Callback, larger_is_better
 
+from .console_frame import Frame
+from .console_run import Run, numbers
+from .console_screens import screen_for
+from .short import clock, count, number, printable
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
-    from rich.console import RenderableType
-    from rich.table import Table
-    from rich.text import Text
 
 __all__ = ["Console"]
 
-_SPARKS = "▁▂▃▄▅▆▇█"
-_FASTEST = 10.0  # refreshes a second; eyes see no more, and each takes a few milliseconds from the training
-_WIDEST = 96  # columns; bars across a whole wide screen are hard to read
-_NARROW = 60  # columns; below, figures are given without their words
-_REMEMBERED = 12  # epochs in a sparkline
+_FASTEST = 10.0  # pictures a second; eyes see no more
+_SHARE = 1 / 200  # of the time, that pictures may take
 
 
 class Console(Callback):
     """Show how a training goes; hand it to ``fit(callbacks=[...])``, or let ``fit(verbose=1)`` make one.
 
-    In a terminal: bars for epochs and batches, the time left, samples a second, and each loss and metric
-    with its best value, the epoch of that, and its course over the last epochs. Elsewhere (a pipe, a log,
-    a notebook, ``TERM=dumb``): one line an epoch, without control codes. A star marks the best epoch.
+    In a terminal and in a notebook, drawn anew a few times a second: bars for epochs and batches with the
+    time left; each loss and metric with its best value, the epoch of that, and its course over the last
+    epochs; the learning rate, the norm of the gradient, sqrt(Σ g²) over all parameters before any clipping,
+    samples a second and the process's memory; below, what is being compiled, which epoch was the best, and
+    why the run ended. Where there is less room, less is shown. Elsewhere (a pipe, a log, ``TERM=dumb``): one
+    line an epoch, without control codes, and in a long epoch one a minute. A star marks the best epoch.
 
     Parameters
     ----------
@@ -46,9 +45,9 @@ class Console(Callback):
     mode : {"auto", "min", "max"}
         Whether that metric is best when low or high; "auto" goes by its name.
     refresh_per_second : float
-        How often the live display is drawn anew, at most 10.
+        How often the display is drawn anew at most, no more than 10.
     live : bool
-        False gives plain lines in a terminal too.
+        False gives plain lines in a terminal and in a notebook too.
 
     Raises
     ------
@@ -69,7 +68,7 @@ class Console(Callback):
         console: "RichConsole | None" = None,
         monitor: str | None = None,
         mode: str = "auto",
-        refresh_per_second: float = 8.0,
+        refresh_per_second: float = 4.0,
         *,
         live: bool = True,
     ) -> None:
@@ -89,26 +88,12 @@ class Console(Callback):
             )
         self.console = RichConsole() if console is None else console
         self.monitor, self.mode, self.refresh_per_second = monitor, mode, refresh_per_second
-        self._utf = (getattr(self.console.file, "encoding", None) or "utf-8").lower().startswith("utf")
-        # FORCE_COLOR makes Rich take a log for a terminal: colours would do there, a moving cursor wouldn't.
-        terminal = self.console.is_terminal and (console is not None or self.console.file.isatty())
-        self._live = live and terminal and self.console.is_interactive and self._utf
-        self._undo = ExitStack()  # gives back what the live display took: cursor, streams, announcer
+        self._screen = screen_for(self.console, console is not None, live)
+        self._period = max(1 / refresh_per_second, self._screen.period)
+        self._announcer: Any = None  # who told of compilations before
         self.params = {}
-        self._reset()
-
-    def _reset(self) -> None:
-        """Forget the last run."""
-        self._tracks: dict[str, _Track] = {}
-        self._running: Mapping[str, Any] | None = None  # what came with the last batch
-        self._note = ""
-        self._compiling: tuple[str, int] | None = None  # a kernel, and the batch that waits for it
-        self._epoch = self._batch = 0  # batches done in this epoch
-        self._pace: float | None = None  # seconds a batch
-        self._validating = 0.0  # seconds an epoch takes after its last batch
-        self._began = self._epoch_began = self._first_batch = self._last_batch = perf_counter()
-        self._steps: int | None = self.params.get("steps")
-        self._done = False
+        self._run = Run(self.params, monitor, mode)
+        self._due = float("inf")
 
     def note(self, text: str) -> None:
         """Show a line of text below the display until the next one; in a log, print it. "" takes it away.
@@ -116,269 +101,102 @@ class Console(Callback):
         >>> Console().note("learning rate halved")
         learning rate halved
         """
-        self._note = "".join(c if c.isprintable() else " " for c in text)
-        if self._note and not self._live:
-            self._print(self._note)
+        self._run.note = printable(text)
+        if self._run.note and not self._screen.live:
+            self._screen.write(self._run.note)
 
     # -- What fit calls --------------------------------------------------------------------------------
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._undo.close()  # for a run that ended without on_train_end
-        self._reset()
-        if self._live:
-            self._open()
+        self._close()  # for a run that ended without on_train_end
+        self._run = Run(self.params, self.monitor, self.mode)
+        self._due = perf_counter() + self._period
+        if self._screen.live:
+            from tinygrad_edu import kernels
+
+            self._screen.open(self._frame)
+            self._announcer = kernels.set_compile_announcer(self._compiles)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._running = self._compiling = None
-        self._epoch, self._batch = epoch, 0
-        self._epoch_began = self._first_batch = self._last_batch = perf_counter()
+        self._run.begin_epoch(epoch)
+
+    def on_train_batch_begin(self, batch: int, logs: Mapping[str, Any] | None = None) -> None: ...
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._running = logs
-        self._last_batch = perf_counter()
+        run = self._run
+        run.running = logs
+        run.last_batch = now = perf_counter()
         if batch == 0:
-            self._first_batch = self._last_batch
-        self._batch = batch + 1
+            run.first_batch = now
+        run.batch = batch + 1
+        if now >= self._due:
+            self._draw(stepped=True)
+
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        self._run.tested, self._run.compiling = batch + 1, None
+        if perf_counter() >= self._due:
+            self._draw()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        now = perf_counter()
-        for name, value in _numbers(logs).items():
-            self._tracks.setdefault(name, _Track(self._grows(name))).add(epoch, value)
-        self._running = self._compiling = None
-        self._pace = self._current_pace()
-        self._steps = self._steps or self._batch
-        self._validating = now - self._last_batch
-        if self.monitor and self.monitor not in self._tracks and not self._note:
-            self.note(f"no metric {self.monitor!r} to watch; there are {', '.join(self._tracks)}")
-        if not self._live:
-            self._print(self._line(epoch, _numbers(logs), now - self._epoch_began))
+        run = self._run
+        run.end_epoch(epoch, logs)
+        if not self._screen.live:
+            noted = run.note
+            tracks = run.tracks
+            if run.note != noted:
+                self._screen.write(run.note)
+            values = [f"{name} {number(value)}" for name, value in numbers(logs).items()]
+            best = tracks.get(run.monitored)
+            star = "★" if best and best.best_epoch == epoch else ""
+            self._write(
+                epoch, *values, _took(perf_counter() - run.epoch_began), " ".join(run.throughput()), star
+            )
+            self._due = perf_counter() + self._period
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        self._done = True
-        self._undo.close()
+        run = self._run
+        run.end(stopped=getattr(getattr(self, "model", None), "stop_training", False))
+        if run.outcome and not self._screen.live:
+            self._screen.write(run.outcome)
+        self._close()
 
-    # -- The terminal ----------------------------------------------------------------------------------
+    # -- Drawing ---------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        from rich.file_proxy import FileProxy
-        from rich.live import Live
+    def _draw(self, stepped: bool = False) -> None:
+        """Draw a picture; ``stepped`` says that there are the gradients of a whole step."""
+        began = perf_counter()
+        run = self._run
+        if self._screen.live:
+            if stepped:
+                run.read(getattr(self, "model", None))
+            self._screen.draw()
+        elif stepped:
+            left = run.time_left()
+            values = [f"{name} {number(value)}" for name, value in numbers(run.running).items()]
+            time = "" if left is None else f"{clock(left)} left"
+            self._write(run.epoch, count("batch", run.batch, run.steps), *values, time)
+        now = perf_counter()
+        self._due = now + max(self._period, (now - began) / _SHARE)
 
-        # Rich's own redirection can print into the midst of a drawing, and takes streams that are files too.
-        display = Live(
-            console=self.console, get_renderable=self._frame, redirect_stdout=False, redirect_stderr=False
-        )
-        display.refresh_per_second = self.refresh_per_second
+    def _frame(self, width: int, height: int) -> Frame:
+        return Frame(self._run, width, height)
 
-        class Above(FileProxy):
-            """A stream whose lines go above the display, when it isn't just being drawn."""
-
-            rest = ""  # what came after the last line's end
-
-            def write(self, text: str) -> int:
-                self.rest = (self.rest + text).rpartition("\n")[2]
-                with display._lock:
-                    return super().write(text)
-
-            def flush(self) -> None: ...  # an unfinished line waits for its end
-
-            def finish(self) -> None:
-                self.write("\n" if self.rest else "")
-
-        atexit.register(self._undo.close)  # the cursor must not stay hidden, however the program ends
-        self._undo.callback(atexit.unregister, self._undo.close)
-        self._undo.callback(display.stop)
-        display.start(refresh=True)
-        for stream, redirect in ((sys.stdout, redirect_stdout), (sys.stderr, redirect_stderr)):
-            if stream is not None and stream.isatty() and not isinstance(stream, FileProxy):
-                above = Above(self.console, stream)
-                self._undo.enter_context(redirect(cast(TextIO, above)))
-                self._undo.callback(above.finish)
-        from tinygrad_edu import kernels
-
-        self._undo.callback(kernels.set_compile_announcer, kernels.set_compile_announcer(self._compiles))
+    def _write(self, epoch: int, *parts: str) -> None:
+        said = [count("epoch", epoch + 1, self._run.epochs), *parts]
+        self._screen.write("  ".join(filter(None, map(printable, said))))
 
     def _compiles(self, kernel: str) -> None:
-        self._compiling = kernel, self._batch
+        self._run.compiling = kernel, self._run.batch
+        self._screen.draw()
 
-    def _print(self, line: str) -> None:
-        from rich.text import Text
+    def _close(self) -> None:
+        from tinygrad_edu import kernels
 
-        if not self._utf:
-            line = line.replace("★", "*").encode("ascii", "replace").decode()
-        self.console.print(Text(line), soft_wrap=True)
-
-    def _monitored(self) -> str:
-        return self.monitor or ("val_loss" if "val_loss" in self._tracks else "loss")
-
-    def _grows(self, name: str) -> bool | None:
-        decides = name == self.monitor if self.monitor else name in ("loss", "val_loss")
-        return self.mode == "max" if decides and self.mode != "auto" else larger_is_better(name)
-
-    def _current_pace(self) -> float | None:
-        """Return seconds a batch in this epoch. The first, which may compile, counts only when alone."""
-        if self._batch >= 2:
-            return max((self._last_batch - self._first_batch) / (self._batch - 1), 1e-9)
-        return max(self._last_batch - self._epoch_began, 1e-9) if self._batch else self._pace
-
-    def _throughput(self, short: bool = False) -> str:
-        pace, samples, size = self._current_pace(), self.params.get("samples"), self.params.get("batch_size")
-        if pace is None:
-            return ""
-        rate, unit = 1 / pace, " batches/s"
-        if samples and size:
-            done = self._batch or 1
-            rate *= min(done * size, samples) / done  # the last batch may be smaller
-            unit = "/s" if short else " samples/s"
-        return f"{rate:,.0f}{unit}" if rate >= 10 else f"{rate:.2g}{unit}"
-
-    def _time_left(self) -> float | None:
-        """Return the seconds until the end if all goes on like this, or None as long as that isn't known."""
-        pace, steps = self._current_pace(), self._steps
-        epochs: int | None = self.params.get("epochs")
-        if pace is None or not steps or not epochs:
-            return None
-        this = (steps - self._batch) * pace + self._validating - (perf_counter() - self._last_batch)
-        return max(this, 0.0) + (epochs - self._epoch - 1) * (steps * pace + self._validating)
-
-    def _line(self, epoch: int, values: Mapping[str, float], seconds: float) -> str:
-        took = f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-        shown = [f"{name} {_number(value)}" for name, value in values.items()]
-        parts = [_count("epoch", epoch + 1, self.params.get("epochs")), *shown, took, self._throughput()]
-        track = self._tracks.get(self._monitored())
-        if track and track.best_epoch == epoch:
-            parts.append("★")
-        return "  ".join(filter(None, parts))
-
-    # -- What the hooks wrote down, as a picture -------------------------------------------------------
-
-    def _frame(self) -> "RenderableType":
-        """Build the live display; called by Rich's thread, so it only reads."""
-        from rich.console import Group
-        from rich.text import Text
-
-        width = min(self.console.width, _WIDEST)
-        parts: list[RenderableType] = [self._bars(width)]
-        running, compiling = _numbers(self._running), self._compiling
-        if running or self._tracks:
-            parts += [Text(), self._table(running, width)]
-        if compiling and compiling[1] == self._batch and not self._done:
-            parts.append(Text(f"compiling {compiling[0]} …", "yellow", no_wrap=True, overflow="ellipsis"))
-        if self._note:
-            parts.append(Text(self._note, "dim", no_wrap=True, overflow="ellipsis"))
-        return Group(*parts)
-
-    def _bars(self, width: int) -> "Table":
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-
-        epochs, steps = self.params.get("epochs"), self._steps
-        part = self._batch / steps if steps else 0.0
-        left = self._time_left()
-        time = "" if left is None else f"{_clock(left)} left"
-        if self._done:
-            time = f"took {_clock(perf_counter() - self._began)}"
-        table = Table.grid(padding=(0, 1), expand=True)
-        table.width = width
-        table.add_column(no_wrap=True)
-        table.add_column(ratio=1)
-        table.add_column(no_wrap=True, justify="right")
-        for label, count, total, completed, right in (
-            ("epoch", self._epoch + 1, epochs, self._epoch + part, time),
-            ("batch", self._batch, steps, self._batch, self._throughput(short=width < _NARROW)),
-        ):
-            bar = ProgressBar(total, completed, complete_style="cyan", finished_style="green")
-            table.add_row(_count(label, count, total), bar if total else "", right)
-        return table
-
-    def _table(self, running: Mapping[str, float], width: int) -> "Table":
-        from rich.table import Table
-        from rich.text import Text
-
-        narrow = width < _NARROW
-        table = Table(box=None, pad_edge=False, padding=(0, 1 if narrow else 3, 0, 0), header_style="dim")
-        table.add_column("")  # the only one that gives way when there is no room
-        for header in ("now", "best", "epoch"):
-            table.add_column(header, justify="right", no_wrap=True)
-        table.add_column("trend", no_wrap=True)
-        tracks = dict(self._tracks)
-        for name in dict.fromkeys([*tracks, *running]):
-            track = tracks.get(name) or _Track(None)
-            now = running.get(name, track.recent[-1] if track.recent else math.nan)
-            best = epoch = ""
-            decides = name == self._monitored()
-            if track.best_epoch is not None:
-                best, epoch = _number(track.best), f"{'★ ' * decides}{track.best_epoch + 1}"
-            label, trend = (
-                Text(name, no_wrap=True, overflow="ellipsis"),
-                track.trend(4 if narrow else _REMEMBERED),
-            )
-            table.add_row(label, _number(now), best, epoch, trend, style="bold" if decides else "")
-        return table
+        if self._announcer is not None:
+            kernels.set_compile_announcer(self._announcer)
+            self._announcer = None
+        self._screen.close()
 
 
-class _Track:
-    """One metric over the epochs. Everything in it is replaced, never changed: another thread reads."""
-
-    def __init__(self, grows: bool | None) -> None:
-        self.grows = grows
-        self.recent: tuple[float, ...] = ()
-        self.best = math.nan
-        self.best_epoch: int | None = None
-
-    def add(self, epoch: int, value: float) -> None:
-        self.recent = (*self.recent, value)[-_REMEMBERED:]
-        better = value > self.best if self.grows else value < self.best
-        if self.grows is not None and math.isfinite(value) and (better or self.best_epoch is None):
-            self.best, self.best_epoch = value, epoch
-
-    def trend(self, epochs: int) -> "Text":
-        """Draw the last epochs, and where they led: green when that was for the better."""
-        from rich.text import Text
-
-        shown = self.recent[-epochs:]
-        text = Text(sparkline(shown))
-        step = shown[-1] - shown[0] if shown else 0.0
-        if step > 0 or step < 0:  # neither for NaN
-            style = "" if self.grows is None else "green" if (step > 0) == self.grows else "red"
-            text.append(" ↗" if step > 0 else " ↘", style)
-        return text
-
-
-def sparkline(values: Sequence[float]) -> str:
-    """Draw values as a row of blocks from the lowest to the highest; a cross where one isn't finite.
-
-    >>> sparkline([0.0, 1.0, 2.0, float("nan"), 7.0])
-    '▁▂▃x█'
-    """
-    finite = [value / 2 for value in values if math.isfinite(value)]  # halves, lest a difference overflow
-    low = min(finite, default=0.0)
-    scale = max(finite, default=0.0) - low or 1.0
-    steps = [int((v / 2 - low) / scale * 8) if math.isfinite(v) else None for v in values]
-    return "".join("x" if step is None else _SPARKS[min(step, 7)] for step in steps)
-
-
-def _numbers(logs: Mapping[str, Any] | None) -> dict[str, float]:
-    """Return what is a number in the logs, and the mean of several, such as a score for each class."""
-    found = {name: v for name, v in dict(logs or {}).items() if isinstance(v, SupportsFloat)}
-    return {name: float(v.mean() if getattr(v, "ndim", 0) else v) for name, v in found.items()}  # type: ignore[attr-defined]
-
-
-def _number(value: float) -> str:
-    """Write a number in few characters: four decimals where those say enough."""
-    size = abs(value)
-    if value == 0 or 0.01 <= size < 100:
-        return f"{value:.4f}"
-    if 0.001 <= size < 0.01:
-        return f"{value:.4g}"
-    return f"{value:.6g}" if 100 <= size < 1e6 else f"{value:.2e}"
-
-
-def _count(what: str, number: int, total: int | None) -> str:
-    return f"{what} {number:>{len(str(total))}}/{total}" if total else f"{what} {number}"
-
-
-def _clock(seconds: float) -> str:
-    """Write seconds as 0:07, 12:34 or 1:02:03."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+def _took(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
