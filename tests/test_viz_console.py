@@ -354,7 +354,7 @@ def test_it_says_why_a_run_ended(model, screen):
     interrupted = nn.callbacks.LambdaCallback(on_train_batch_end=interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, batch_size=10, epochs=9, verbose=0, callbacks=[interrupted, console])
-    assert "interrupted in epoch 2 of 9, after batch 3" in console.console.file.getvalue()
+    assert "interrupted: epoch 2 of 9, batch 3" in console.console.file.getvalue()
 
     console = Console(screen())
     model.fit(X, Y, initial_epoch=1, epochs=3, verbose=0, callbacks=[console])

@@ -178,7 +178,7 @@ def test_in_a_terminal(columns, rows):
             text = text[1:]
     assert rows_by_name["loss"][:3] == ["0.2500", "0.2500", "4"]
     assert rows_by_name["val_loss"][:4] == ["1.5000", "1.5000", "★", "1"]
-    assert text[0].startswith("★ best so far: epoch 1, val_loss 1.5000")
+    assert text[0].startswith("★ best: epoch 1, val_loss 1.5000")
     assert text[1:3] == ["halved", "after"]
 
 
@@ -189,7 +189,7 @@ def test_ctrl_c_in_a_terminal(how):
     screen = Screen(10**6, 24, written)  # the traceback may be wide
     assert screen.cursor_shown
     assert any("│ epoch 3/4" in line for line in screen.lines)
-    said = any(line.startswith("interrupted in epoch 3 of 4, after batch 10") for line in screen.lines)
+    said = any(line.startswith("interrupted: epoch 3 of 4, batch 10") for line in screen.lines)
     assert said == (how == "interrupted")
     assert ("after" in screen.lines) == (how == "interrupted")
     assert ("KeyboardInterrupt" in written) == (how == "forgotten")

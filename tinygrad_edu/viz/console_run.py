@@ -67,8 +67,8 @@ class Run:
         done = self._waiting[-1][0] + 1 if self._waiting else self._done
         self.took, self.compiling = perf_counter() - self.began, None
         if self.epochs and done < self.epochs and done <= self.epoch:
-            batch = f", after batch {self.batch}" if self.batch else ""
-            self.outcome = f"interrupted in epoch {self.epoch + 1} of {self.epochs}{batch}"
+            batch = f", batch {self.batch}" if self.batch else ""
+            self.outcome = f"interrupted: epoch {self.epoch + 1} of {self.epochs}{batch}"
         elif self.epochs and done < self.epochs and stopped:
             self.outcome = f"stopped early, after epoch {done} of {self.epochs}"
 
@@ -118,7 +118,8 @@ class Run:
             return ""
         since = self._done - 1 - track.best_epoch
         ago = "" if not since else f", {since} epoch{'s' * (since > 1)} ago"
-        return f"★ best so far: epoch {track.best_epoch + 1}, {printable(name)} {number(track.best)}{ago}"
+        said = "best so far" if self.took is None else "best"
+        return f"★ {said}: epoch {track.best_epoch + 1}, {printable(name)} {number(track.best)}{ago}"
 
     def current_pace(self) -> float | None:
         """Return seconds a batch in this epoch. The first, which may compile, counts only when alone."""
