@@ -1,4 +1,4 @@
-"""Pictures: graphs of tensors, curves of a training, the console that watches it, and data itself.
+"""Pictures: graphs of tensors, what a training does and has learned, the console that watches it, and data.
 
 Nothing is imported before it is used: a program that draws nothing pays nothing for it.
 """
@@ -7,26 +7,48 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .boundaries import decision_boundary as decision_boundary
+    from .boundaries import scatter_3d as scatter_3d
     from .boxes import Graph as Graph
     from .cards import data_card as data_card
+    from .codes import latent_grid as latent_grid
+    from .codes import latent_space as latent_space
+    from .codes import reconstructions as reconstructions
     from .computation_graph import graph as graph
     from .console import Console as Console
+    from .convolutions import feature_maps as feature_maps
+    from .convolutions import filters as filters
     from .curves import plot_history as plot_history
     from .distributions import class_balance as class_balance
     from .distributions import histograms as histograms
     from .folding import fold as fold
     from .galleries import show_images as show_images
+    from .overlaps import segmentation as segmentation
+    from .scores import confusion_matrix as confusion_matrix
+    from .scores import precision_recall_curve as precision_recall_curve
+    from .scores import roc_curve as roc_curve
 
 # A file must not be called as what it exports: its import would put the module in the function's place.
 _HOMES = {
     "Console": "console",
     "Graph": "boxes",
     "class_balance": "distributions",
+    "confusion_matrix": "scores",
     "data_card": "cards",
+    "decision_boundary": "boundaries",
+    "feature_maps": "convolutions",
+    "filters": "convolutions",
     "fold": "folding",
     "graph": "computation_graph",
     "histograms": "distributions",
+    "latent_grid": "codes",
+    "latent_space": "codes",
     "plot_history": "curves",
+    "precision_recall_curve": "scores",
+    "reconstructions": "codes",
+    "roc_curve": "scores",
+    "scatter_3d": "boundaries",
+    "segmentation": "overlaps",
     "show_images": "galleries",
 }
 
@@ -34,11 +56,22 @@ __all__ = [
     "Console",
     "Graph",
     "class_balance",
+    "confusion_matrix",
     "data_card",
+    "decision_boundary",
+    "feature_maps",
+    "filters",
     "fold",
     "graph",
     "histograms",
+    "latent_grid",
+    "latent_space",
     "plot_history",
+    "precision_recall_curve",
+    "reconstructions",
+    "roc_curve",
+    "scatter_3d",
+    "segmentation",
     "show_images",
 ]
 
