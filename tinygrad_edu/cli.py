@@ -31,6 +31,7 @@ def cli() -> None:
       tinygrad-edu train --help                 what can be changed
       tinygrad-edu tutorial                     the lessons, from the chain rule to U-Nets
       tinygrad-edu graph cnn                    a picture of a model
+      tinygrad-edu explore cnn                  a page that walks through its gradient
       tinygrad-edu data list                    the data sets, and how to get whole ones
 
     The same in Python:

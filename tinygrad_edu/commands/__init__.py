@@ -7,8 +7,9 @@ from click import Command
 
 from ..lesson.command import tutorial
 from .data import data
+from .explore import explore
 from .graph import graph
 
 __all__ = ["COMMANDS"]
 
-COMMANDS: list[Command] = [data, graph, tutorial]
+COMMANDS: list[Command] = [data, explore, graph, tutorial]

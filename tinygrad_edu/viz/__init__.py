@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .curves import plot_history as plot_history
     from .distributions import class_balance as class_balance
     from .distributions import histograms as histograms
+    from .explorer import Page as Page
+    from .explorer import explore as explore
     from .folding import fold as fold
     from .galleries import show_images as show_images
     from .overlaps import segmentation as segmentation
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "Console": "console",
     "Graph": "boxes",
+    "Page": "explorer",
     "class_balance": "distributions",
     "confusion_matrix": "scores",
     "data_card": "cards",
     "decision_boundary": "boundaries",
+    "explore": "explorer",
     "feature_maps": "convolutions",
     "filters": "convolutions",
     "fold": "folding",
@@ -55,10 +59,12 @@ _HOMES = {
 __all__ = [
     "Console",
     "Graph",
+    "Page",
     "class_balance",
     "confusion_matrix",
     "data_card",
     "decision_boundary",
+    "explore",
     "feature_maps",
     "filters",
     "fold",

@@ -7,8 +7,8 @@ own fonts, else the program of the package graphviz-pure, which pip installs alo
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, files
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from .dot import dot_source
 if TYPE_CHECKING:
     from .boxes import Graph
 
-__all__ = ["draw"]
+__all__ = ["draw", "run"]
 
 _WHEEL = "graphviz-pure"  # the name of the package and of its program
 _PNG = ["-Gdpi=192", "-Gsize=80,80"]  # at most 80 inches a side, 15,360 pixels: what viewers still open
@@ -31,7 +31,14 @@ _UNDRAWABLE = re.compile(
 
 
 def draw(graph: "Graph", form: str) -> bytes:
-    """Lay a Graph out and return it as "svg", "png", or the positions as "json0".
+    """Lay a Graph out and return it as "svg", "png", or the positions as "json0". Raises as `run` does."""
+    # Graphviz fails on a few in a thousand graphs with tangled frames ("trouble in init_rank"); drawn plainly
+    # they come out.
+    return run((dot_source(graph, plain=plain, legend=form != "json0") for plain in (False, True)), form)
+
+
+def run(sources: Iterable[str], form: str) -> bytes:
+    """Have Graphviz draw the first of some sources that it can, and return what it gave.
 
     Raises
     ------
@@ -40,17 +47,15 @@ def draw(graph: "Graph", form: str) -> bytes:
     """
     programs = [program for program in (shutil.which("dot"), _wheel_program()) if program]
     failures = []
-    # Graphviz fails on a few in a thousand graphs with tangled frames ("trouble in init_rank"); drawn plainly
-    # they come out.
-    for plain, program in product((False, True), programs):
-        source = dot_source(graph, plain=plain, legend=form != "json0")
+    for source, program in ((source, program) for source in sources for program in programs):
         command = [program, f"-T{form}"]
+        text = source
         if form == "png":
             command += _PNG
             if Path(program).stem == _WHEEL:
-                source = _UNDRAWABLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", source)
+                text = _UNDRAWABLE.sub(lambda match: f"[U+{ord(match[0]):04X}]", source)
         try:
-            done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
+            done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
         except OSError as error:
             failures.append(f"{program} can't be started: {error}")
             continue
