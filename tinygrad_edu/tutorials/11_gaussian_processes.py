@@ -72,9 +72,8 @@ for name, prediction in {"a line": line, "degree 5": fifth, "degree 5, ridge": f
 #
 # All of it is written with tensors here, so that later we can differentiate through it.
 
+
 # %%
-
-
 def squared_distances(a, b):
     """|a[i] - b[j]|² of all pairs, (len(a), len(b))."""
     return ((a[:, None, :] - b[None, :, :]) ** 2).sum(2)
@@ -121,12 +120,11 @@ lesson.picture(figure, "kernel_ridge.png")
 #     variance = k(x*, x*) - k(x*, X) (K + noise² I)⁻¹ k(X, x*)
 #
 # (Rasmussen & Williams, *Gaussian Processes for Machine Learning*, 2006, algorithm 2.1.) The Cholesky factor
-# L of K + noise² I, lower triangular with L L' = K + noise² I, gives all three: the mean, the variance and the
-# determinant that we need next.
+# L of K + noise² I, lower triangular with L L' = K + noise² I, gives all three: the mean, the variance, and
+# the determinant that we need next.
+
 
 # %%
-
-
 def covariance(distances, scale, length):
     """scale² exp(-d / (2 length²)): functions of about that height which bend within that length."""
     return scale**2 * rbf(distances, length)
@@ -182,9 +180,8 @@ lesson.picture(figure, "four_points.png")
 # improbable. So no validation part is needed, and no grid: every operation here, the Cholesky factorization
 # too, has a gradient. We learn the logarithms, since all three must stay positive.
 
+
 # %%
-
-
 def log_likelihood(x, y, logs):
     scale, length, noise = te.exp(logs[0]), te.exp(logs[1]), te.exp(logs[2])
     lower = factor(x, scale, length, noise)
@@ -325,8 +322,8 @@ lesson.picture(figure, "wine.png")
 
 # %% [markdown]
 # If the bands are right, 68 and 95 of 100 lie within one and two deviations, and so they do. The learned
-# noise is large: tasters disagree with each other by more than half a point, and no model can know what the eleven
-# numbers don't say. That is why all methods of this course end near the same error.
+# noise is large: tasters disagree with each other by more than half a point, and no model can know what the
+# eleven numbers don't say. That is why all methods of this course end near the same error.
 #
 # ## Try it
 #
