@@ -8,6 +8,8 @@ from tinygrad_edu.errors import ArgumentError, TinygradEduError
 
 __all__ = ["Claim", "ClaimError"]
 
+DIGITS = 5  # of a measured value
+
 
 class ClaimError(TinygradEduError, AssertionError):
     """A tutorial's claim that doesn't hold."""
@@ -57,11 +59,17 @@ class Claim:
         if self.at_most is not None:
             return f"at most {show(self.at_most)}"
         assert self.about is not None
-        return f"within {show(self.within)} of {show(self.about)}" if self.within else f"exactly {self.about}"
+        return (
+            f"within {show(self.within)} of {show(self.about)}"
+            if self.within
+            else f"exactly {show(self.about)}"
+        )
 
     def __str__(self) -> str:
         course = "" if self.course is None else f"; the course: {show(self.course)}"
-        return f"{self.what}: {show(self.value)}{self.unit and ' ' + self.unit} ({self.bound}{course})"
+        return (
+            f"{self.what}: {show(self.value, DIGITS)}{self.unit and ' ' + self.unit} ({self.bound}{course})"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it, which has no nan."""
@@ -69,15 +77,15 @@ class Claim:
         return asdict(self) | {"value": value, "bound": self.bound, "holds": self.holds}
 
 
-def show(value: float | str) -> str:
-    """Write a number with four significant digits, whole numbers whole; a text as it is.
+def show(value: float | str, digits: int = 12) -> str:
+    """Write a number with up to so many significant digits, whole numbers whole; a text as it is.
 
-    >>> show(0.93333), show(1.0), show(-167.89), show("0.84 with 10 units")
-    ('0.9333', '1.0', '-167.9', '0.84 with 10 units')
+    >>> show(0.9, 5), show(0.933333, 5), show(-167.89), show(1.0), show(17), show("0.84 with 10 units")
+    ('0.9', '0.93333', '-167.89', '1.0', '17', '0.84 with 10 units')
     """
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    text = f"{value:.4g}"
+    text = f"{value:.{digits}g}"
     return text if not text.lstrip("-").isdecimal() or abs(value) >= 10 else f"{text}.0"

@@ -157,6 +157,7 @@ class Lesson:
         else:
             figure.save(path)
         self._pictures.append(path.name)
+        self._write_result()
         print(f"picture: {path}")
         return Picture(path)
 
@@ -201,10 +202,10 @@ class Lesson:
         if self.fast and fast is not None:
             changed = "within" if about is not None else "at_least" if at_least is not None else "at_most"
             bounds[changed] = fast
-        value = value if type(value) is int else float(value)
-        claim = Claim(what, value, course=course, unit=unit, **bounds)  # type: ignore[arg-type]
+        numbers = {name: None if bound is None else _plain(bound) for name, bound in bounds.items()}
+        claim = Claim(what, _plain(value), course=course, unit=unit, **numbers)  # type: ignore[arg-type]
         self._claims.append(claim)
-        self._write_claims()
+        self._write_result()
         if not claim.holds:
             raise ClaimError(
                 f"this claim doesn't hold: {claim}. If you changed a setting, that is your finding; if you "
@@ -213,7 +214,7 @@ class Lesson:
             )
         print(f"claim holds: {claim}")
 
-    def _write_claims(self) -> None:
+    def _write_result(self) -> None:
         result = {
             "tutorial": self.name,
             "script": fingerprint(self.name),
@@ -225,6 +226,11 @@ class Lesson:
         }
         with writing(self.path("claims.json")) as file:
             file.write((json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _plain(number: float) -> float:
+    """Return NumPy's numbers as Python's: JSON knows no others."""
+    return number if type(number) is int else float(number)
 
 
 def fingerprint(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from tinygrad_edu.errors import FileError
 from tinygrad_edu.files import writing
 
-from .claims import show
+from .claims import DIGITS, show
 from .script import fingerprint
 
 __all__ = ["measure", "read_results", "table", "update"]
@@ -87,7 +87,7 @@ def table(results: Sequence[Sequence[dict[str, Any]]]) -> str:
             if claim["course"] is None:
                 continue
             median = statistics.median(run["claims"][index]["value"] for run in runs)
-            ours = f"{show(median)} {claim['unit']}".strip()
+            ours = f"{show(median, DIGITS)} {claim['unit']}".strip()
             cells = (where, claim["what"], show(claim["course"]), ours, claim["bound"])
             lines.append(f"| {' | '.join(cells)} |")
             where = ""  # the first row of a tutorial names it

@@ -51,9 +51,9 @@ lesson.claim("parameters", model.count_params(), about=17, course=17)
 # %% [markdown]
 # ## Training
 #
-# `compile` says how to learn. The loss is the cross-entropy, the mean of `-log p` of the right class: 0 when
-# it is sure and right, large when it is sure and wrong. "Sparse" means that a label is a number (0 or 1), not
-# a vector (1, 0). Adam is the rule that turns gradients into steps.
+# `compile` says how to learn. The loss is the cross-entropy, the mean of `-log p` of the right class: 0
+# when it is sure and right, large when it is sure and wrong. "Sparse" means that a label is a number (0 or
+# 1), not a vector (1, 0). Adam is the rule that turns gradients into steps.
 #
 # `fit` goes 2,000 times through the training points. `validation_split=0.2` takes a fifth of them out, to
 # watch the loss on points that aren't learned from.
@@ -114,9 +114,9 @@ lesson.picture(figure, "boundary.png")
 # %% [markdown]
 # ## One prediction by hand
 #
-# Now for the point (0, 0), the star. No training point lies near it, so the model guesses there, and a model
-# that started from other weights guesses otherwise: try `--seed 1`. Whether a probability of 0.9 deserves
-# trust, the model itself can't tell.
+# Now for the point (0, 0), the star. No training point lies near it, so the model guesses there, and a
+# model that started from other weights guesses otherwise: try `--seed 1`. Whether a probability of 0.9
+# deserves trust, the model itself can't tell.
 #
 # But what it computes is no secret:
 #
