@@ -1,7 +1,6 @@
 """Batches: the rows of arrays, a few at a time, in the order they come or shuffled anew each epoch."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
-from functools import partial
 from typing import Any, SupportsIndex, cast
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_edu.data.prefetch import prefetch as prefetched
 from tinygrad_edu.data.prepare import as_count, common_length
-from tinygrad_edu.data.rows import arrays_of, each, is_source, named, stacked, take
+from tinygrad_edu.data.rows import arrays_of, each, is_source, named, stacked, taker
 from tinygrad_edu.errors import ArgumentError, DataError, DTypeError
 from tinygrad_edu.random import default_generator
 
@@ -177,17 +176,21 @@ class DataLoader:
             batches = self._gathered(self._begin())
         else:
             batches = self._taken(self.order(self.epoch) if self.shuffle else None)
-        batches = self._transformed(batches, self.epoch)
+        changed = self._transformed(batches, self.epoch)
         self.epoch += 1
-        return prefetched(batches, self.prefetch) if self.prefetch else batches
+        if self.prefetch:
+            return prefetched(changed, self.prefetch)
+        return batches if self.transform is None else changed
 
     def _taken(self, order: NDArray[np.intp] | None) -> Iterator[Any]:
         assert self.batch_size is not None
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
-            window = slice(start, start + self.batch_size)
-            rows = partial(take, rows=window if order is None else order[window])
-            x = each(rows, self._x)
-            yield x if self._y is None else (x, each(rows, self._y))
+        size, x = self.batch_size, each(taker, self._x)
+        y = None if self._y is None else each(taker, self._y)
+        for start in range(0, len(self) * size, size):
+            rows: Any = slice(start, start + size)
+            if order is not None:
+                rows = order[rows]
+            yield _taken(x, rows) if y is None else (_taken(x, rows), _taken(y, rows))
 
     def _begin(self) -> Iterator[Any]:
         """Begin the source anew."""
@@ -227,3 +230,8 @@ class DataLoader:
         count = "" if self.rows is None else f"{len(self)} "
         batches = f"{count}batches" + ("" if self.batch_size is None else f" of {self.batch_size}")
         return f"DataLoader({rows} {order}, {batches}, epoch {self.epoch})"
+
+
+def _taken(takers: Any, rows: Any) -> Any:
+    """Return the rows of an array, or of each of several."""
+    return each(lambda take: take(rows), takers)

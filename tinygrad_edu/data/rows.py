@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tinygrad_edu.errors import DataError
 
-__all__ = ["arrays_of", "each", "is_source", "named", "stacked", "take"]
+__all__ = ["arrays_of", "each", "is_source", "named", "stacked", "taker"]
 
 _LARGE = 64 << 20  # bytes of a map that may stay in memory
 _AT_ONCE = 32  # rows; a page that is missed brings up to 2 MB with it
@@ -41,8 +41,10 @@ def named(name: str, arrays: Any) -> dict[str, NDArray[Any]]:
     return {name: arrays}
 
 
-def take(array: NDArray[Any], rows: NDArray[np.intp] | slice) -> NDArray[Any]:
-    """Copy the given rows into native byte order.
+def taker(array: NDArray[Any]) -> Callable[[NDArray[np.intp] | slice], NDArray[Any]]:
+    """Return the function that copies rows of an array into native byte order.
+
+    What there is to know of the array is looked up once: a small network's step takes little longer.
 
     Fancy indexing, since ``ndarray.take`` copies a map whole when its elements aren't aligned, which those
     behind an idx header often aren't. Sorting the rows and putting them back afterwards made warm maps a
@@ -53,16 +55,22 @@ def take(array: NDArray[Any], rows: NDArray[np.intp] | slice) -> NDArray[Any]:
     """
     native = array.dtype.newbyteorder("=")
     pages = _pages(array)
-    if pages is None:
+
+    def of_memory(rows: NDArray[np.intp] | slice) -> NDArray[Any]:
         return np.array(array[rows], dtype=native, copy=isinstance(rows, slice) or None)
-    if isinstance(rows, slice):
-        rows = np.arange(*rows.indices(len(array)))
-    batch = np.empty((len(rows), *array.shape[1:]), native)
-    for start in range(0, len(rows), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        batch[part] = array[rows[part]]
-        pages.madvise(mmap.MADV_DONTNEED)
-    return batch
+
+    def of_map(rows: NDArray[np.intp] | slice) -> NDArray[Any]:
+        assert pages is not None
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(len(array)))
+        batch = np.empty((len(rows), *array.shape[1:]), native)
+        for start in range(0, len(rows), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            batch[part] = array[rows[part]]
+            pages.madvise(mmap.MADV_DONTNEED)
+        return batch
+
+    return of_memory if pages is None else of_map
 
 
 def _pages(array: Any) -> mmap.mmap | None:

@@ -10,6 +10,7 @@ from .description import described, revived
 from .graph import Graph
 from .layers.base import Layer
 from .module import Module
+from .parameter import Parameter
 from .structure import flatten, mapped
 from .symbolic import SymbolicTensor
 from .training import Trainer
@@ -103,6 +104,10 @@ class Model(Trainer, Layer):
             if child not in known:
                 known.add(child)
                 yield label, child
+
+    def _parts(self) -> tuple[list[Module], list[Parameter]]:
+        children, weights = super()._parts()
+        return children if self.graph is None else [*self.graph.labels, *children], weights
 
     @property
     def layers(self) -> list[Any]:

@@ -1,6 +1,6 @@
 """Module: something that owns parameters and computes with them; layers and models are modules."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from typing import Any, ClassVar, Self
@@ -18,7 +18,7 @@ from .symbolic import contains_symbol, positional, record, taken_by_place
 __all__ = ["Module"]
 
 _SEVERAL = (list, tuple, dict)  # what modules and parameters may be in
-_PLAIN = frozenset({type(None), bool, int, float, str})  # most attributes; fit walks over them at each step
+_PLAIN = frozenset({type(None), bool, int, float, str})  # most attributes
 
 
 class Module:
@@ -107,7 +107,33 @@ class Module:
 
     def modules(self) -> Iterator["Module"]:
         """Yield this module and all below it, each once."""
-        return (module for _, module in self.named_modules())
+        return (module for module, _ in self._tree())
+
+    def _tree(self) -> list[tuple["Module", list[Parameter]]]:
+        """Return this module and all below it, each once and with the weights that it holds itself.
+
+        They come in the order of ``named_modules``, but without paths, whose making takes most of the time
+        there: ``fit`` asks at each step what the layers and weights add to the loss.
+        """
+        found: list[tuple[Module, list[Parameter]]] = []
+        seen: set[int] = set()
+        waiting: list[Module] = [self]
+        while waiting:
+            module = waiting.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                children, weights = module._parts()
+                found.append((module, weights))
+                children.reverse()
+                waiting += children
+        return found
+
+    def _parts(self) -> tuple[list["Module"], list[Parameter]]:
+        """Return what ``named_children`` and ``_own_weights`` yield, without names."""
+        children: list[Module] = []
+        weights: list[Parameter] = []
+        _sort(vars(self).values(), children, weights)
+        return children, weights
 
     def named_modules(self) -> Iterator[tuple[str, "Module"]]:
         """Yield this module, whose path is "", and all below it with their paths, each once."""
@@ -356,6 +382,35 @@ class Module:
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build what is below the module as ``get_build_config`` noted."""
+
+
+_MODULE, _PARAMETER, _CONTAINER, _OTHER = range(4)
+_kinds: dict[type, int] = dict.fromkeys(
+    _PLAIN, _OTHER
+)  # of the types met so far: asking isinstance is dearer
+
+
+def _kind(of: type) -> int:
+    """Find out what a type is to a module that has it in an attribute, and remember it."""
+    likely: list[tuple[int, Any]] = [(_MODULE, Module), (_PARAMETER, Parameter), (_CONTAINER, _SEVERAL)]
+    _kinds[of] = next((kind for kind, types in likely if issubclass(of, types)), _OTHER)
+    return _kinds[of]
+
+
+def _sort(values: Iterable[Any], children: list[Module], weights: list[Parameter]) -> None:
+    """Add the modules and the parameters among values, and in lists, tuples and dicts of them, to lists."""
+    for value in values:
+        kind = _kinds.get(type(value))
+        if kind is None:
+            kind = _kind(type(value))
+        if kind == _OTHER:
+            continue
+        if kind == _MODULE:
+            children.append(value)
+        elif kind == _PARAMETER:
+            weights.append(value)
+        elif value:
+            _sort(value.values() if isinstance(value, dict) else value, children, weights)
 
 
 def _members(key: str, value: Any) -> Iterator[tuple[str, Module | Parameter]]:

@@ -14,6 +14,8 @@ from .dataset import PyDataset
 from .module import positive
 from .structure import flatten, is_structure, mapped, packed
 
+_SEVERAL = (list, tuple, dict)  # what several inputs or outputs are in
+
 __all__ = ["Data", "array_of", "check_finite", "unpack", "validation_of", "what_is"]
 
 
@@ -140,7 +142,9 @@ class Data:
         from ..data.loader import DataLoader  # data knows no nn, but nn shouldn't need it to be imported
 
         present = [a for a in flatten(self.columns) if a is not None]
-        return map(self._batch, DataLoader(present, batch_size=self.batch_size, shuffle=self.shuffle))
+        one_each = self.columns[1] is not None and not any(isinstance(c, _SEVERAL) for c in self.columns)
+        batch: Any = tuple if one_each else self._batch  # (x, y) or (x, y, weight) as they come
+        return map(batch, DataLoader(present, batch_size=self.batch_size, shuffle=self.shuffle))
 
     def _batch(self, rows: list[Any]) -> Any:
         rest = iter(rows)

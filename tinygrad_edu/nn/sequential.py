@@ -10,6 +10,7 @@ from .layers.base import Layer
 from .layers.input import InputLayer
 from .model import Model
 from .module import Module
+from .parameter import Parameter
 from .symbolic import SymbolicTensor, is_shape
 
 __all__ = ["Sequential"]
@@ -134,6 +135,9 @@ class Sequential(Model):
 
     def named_children(self) -> Any:
         return ((label, layer) for layer, label in label_layers(self._stack).items())
+
+    def _parts(self) -> tuple[list[Module], list[Parameter]]:
+        return list(self._stack), super()._parts()[1]
 
     def _structure(self) -> dict[str, Any]:
         first = [] if self.graph is None else [self.graph.inputs.call.layer]

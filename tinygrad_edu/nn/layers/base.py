@@ -306,10 +306,10 @@ class Layer(Module):
         Weights that are frozen have no price, as in Keras: it couldn't change.
         """
         added: list[Any] = []
-        priced: dict[int, Parameter] = {}  # one walk for both, since fit asks at each step
-        for module in self.modules():
+        priced: dict[int, Parameter] = {}
+        for module, weights in self._tree():
             added += getattr(module, "_losses", (None, ()))[1]
-            for _, w in module._own_weights():
+            for w in weights:
                 if w.regularizer is not None and w.requires_grad:
                     priced[id(w)] = w
         return added + [w.regularizer(w) for w in priced.values()]
