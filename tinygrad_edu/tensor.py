@@ -234,6 +234,11 @@ class Tensor(operators.Operators, methods.Methods):
             parts.append(f"name={self.name!r}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
+    def _repr_html_(self) -> str:
+        from .viz.notebook import tensor_html
+
+        return tensor_html(self)
+
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if self.requires_grad and context.recording:
             raise GradientError(

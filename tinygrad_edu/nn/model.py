@@ -199,7 +199,7 @@ class Model(Trainer, Layer):
                 raise ArgumentError(
                     f"summary: {name} isn't here, the columns are as wide as need be; leave it out"
                 )
-        (print_fn or print)(summarize(self, line_length or 110, expand_nested, show_trainable))
+        (print_fn or print)(str(summarize(self, line_length or 110, expand_nested, show_trainable)))
 
     def save(self, filepath: Any, overwrite: bool = True) -> None:
         """Write the model with everything that training goes on from into one file; see ``load_model``.
@@ -266,6 +266,11 @@ class Model(Trainer, Layer):
         model = cls.__new__(cls)
         Model.__init__(model, *Graph.from_config(config["graph"]))
         return model
+
+    def _repr_html_(self) -> str:
+        from .summary import summarize
+
+        return summarize(self)._repr_html_()
 
     def __repr__(self) -> str:
         return (

@@ -1,20 +1,53 @@
-"""The table that ``model.summary()`` prints."""
+"""The table that ``model.summary()`` prints, and that a notebook shows of a model."""
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from .module import Module
 from .parameter import Parameter
 from .training import Trainer
 
-__all__ = ["summarize"]
+__all__ = ["Summary", "summarize"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a model with output shapes and parameter counts, and the totals; ``str`` prints it."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    totals: tuple[str, ...]
+    line_length: int
+
+    def __str__(self) -> str:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=True)
+        for column in self.columns:
+            table.add_column(column, justify="right" if column == "Parameters" else "left")
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        out = io.StringIO()
+        Console(file=out, width=self.line_length, color_system=None, legacy_windows=False).print(table)
+        lines = (line.rstrip() for line in out.getvalue().splitlines())
+        return "\n".join([self.title, *lines, "", *self.totals])
+
+    def _repr_html_(self) -> str:
+        from ..viz.notebook import summary_html
+
+        return summary_html(self)
 
 
 def summarize(
     model: Module, line_length: int = 110, expand_nested: bool = False, show_trainable: bool = False
-) -> str:
-    """Return the layers of a model with output shapes and parameter counts, and the totals, as text.
+) -> Summary:
+    """Return the layers of a model with output shapes and parameter counts, and the totals.
 
     >>> from tinygrad_edu import nn
     >>> model = nn.Sequential([nn.Input((4,)), nn.Dense(3), nn.Dense(2)], name="small")
@@ -29,19 +62,13 @@ def summarize(
     Trainable: 23
     Not trainable: 0
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=True)
-    table.add_column("Layer")
-    table.add_column("Output shape")
-    table.add_column("Parameters", justify="right")
+    columns = ["Layer", "Output shape", "Parameters"]
     sources = _sources(model)
     if sources:
-        table.add_column("Connected to")
+        columns.append("Connected to")
     if show_trainable:
-        table.add_column("Trainable")
+        columns.append("Trainable")
+    rows = []
     for depth, name, layer in _rows(model, expand_nested):
         built = not any(module.waits for module in layer.modules())
         row = [
@@ -51,18 +78,17 @@ def summarize(
         ]
         row += [", ".join(sources.get(layer, []))] if sources else []
         row += [("yes" if layer.parameters() else "no") if layer.weights else "-"] if show_trainable else []
-        table.add_row(*row)
-    out = io.StringIO()
-    Console(file=out, width=line_length, color_system=None, legacy_windows=False).print(table)
+        rows.append(tuple(row))
     trainable, total = _size(model.parameters()), _size(model.weights)
     size = sum(w.data.nbytes for _, w in model.named_weights())
-    lines = [f"Model: {model.name}", *(line.rstrip() for line in out.getvalue().splitlines()), ""]
-    lines.append(f"Total parameters: {total:,} ({_bytes(size)})")
-    lines.append(f"Trainable: {trainable:,}")
-    lines.append(f"Not trainable: {total - trainable:,}")
+    totals = [
+        f"Total parameters: {total:,} ({_bytes(size)})",
+        f"Trainable: {trainable:,}",
+        f"Not trainable: {total - trainable:,}",
+    ]
     if any(module.waits for module in model.modules()):
-        lines.append("Not built yet: weights come with the first batch, build((None, ...)) or Input(shape)")
-    return "\n".join(lines)
+        totals.append("Not built yet: weights come with the first batch, build((None, ...)) or Input(shape)")
+    return Summary(f"Model: {model.name}", tuple(columns), tuple(rows), tuple(totals), line_length)
 
 
 def _size(weights: list[Parameter]) -> int:

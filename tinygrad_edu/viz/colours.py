@@ -13,7 +13,7 @@ __all__ = ["Scale"]
 
 # From light to darker and from yellow to red at once: told apart in grey too, and dark text is legible.
 _RAMP = ("#fff7dc", "#fee3a6", "#fcc67a", "#f7a35f", "#ec7f54")
-_NONE, _ZERO, _STRANGE = "#ffffff", "#d9d9d9", "#cc79a7"
+_NONE, _ZERO, _STRANGE = "#ffffff", "#d9d9d9", "#dda3c4"
 
 
 @dataclass(frozen=True)

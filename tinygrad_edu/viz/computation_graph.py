@@ -17,11 +17,13 @@ from ..function import Node, shape_of
 from ..nn.module import Module
 from ..nn.parameter import Parameter
 from ..tensor import Tensor
+from ..tracing import Numbers, Trace, trace_gradient
+from ..tracing.forward import reachable
 from .boxes import Arrow, Box, Direction, Graph, Kind, Use
 from .folding import fold as folded
 from .folding import modules_at, modules_called
 from .model_tape import record_model
-from .numbers import counted, short, short_array
+from .numbers import counted, gradient_line, short, short_array
 
 __all__ = ["graph"]
 
@@ -37,6 +39,7 @@ def graph(
     direction: Direction = "TB",
     show_shapes: bool = True,
     show_gradients: bool = True,
+    trace: Trace | bool = False,
     limit: int = 500,
 ) -> Graph:
     """Picture a computation: operations, parameters, inputs and modules.
@@ -66,6 +69,11 @@ def graph(
         too, where it isn't float32.
     show_gradients
         Write and colour the norms √Σg² of the gradients that ``backward`` left.
+    trace
+        True runs forward and backward once more to find the value and the gradient of every result, and
+        writes them into the boxes: as numbers if they are few, else the gradient's norm. Or what
+        :func:`tinygrad_edu.trace_gradient` gave for the same tensor. For a tensor whose graph wasn't freed
+        by ``backward``.
     limit
         The most boxes to draw; a larger picture takes long to lay out, and nobody can read it.
 
@@ -75,7 +83,7 @@ def graph(
         For anything but Tensors and modules.
     ArgumentError
         For no tensor at all, an unknown direction or module, a model that doesn't know its inputs' shapes,
-        or more than ``limit`` boxes.
+        a trace of another computation, or more than ``limit`` boxes.
 
     Examples
     --------
@@ -87,6 +95,13 @@ def graph(
     [('input', 'x', (1, 2)), ('parameter', 'w', (2, 1)), ('operation', 'matmul', (1, 1))]
     >>> [(arrow.source, arrow.target) for arrow in picture.edges]
     [('n0', 'n2'), ('n1', 'n2')]
+    >>> a, b = te.Tensor(2.0, requires_grad=True), te.Tensor(-3.0, requires_grad=True)
+    >>> for box in viz.graph(a * b + a, trace=True).nodes:
+    ...     print(box.title, *box.lines, sep=" | ")
+    a = 2.0 | gradient -2.0
+    b = -3.0 | gradient 2.0
+    multiply | value = -6.0 | gradient 1.0
+    add | result = -4.0 | gradient 1.0
     >>> model = nn.Sequential([nn.Input((4,)), nn.Dense(3, "relu"), nn.Dense(2)])
     >>> [box.title for box in viz.graph(model, depth=1).nodes]
     ['input_layer', 'dense', 'dense_1']
@@ -100,6 +115,8 @@ def graph(
     given: list[Tensor] = []
     results: list[Any]
     if isinstance(tensor, Module):
+        if trace:
+            raise ArgumentError("viz.graph: a model has no gradients to trace; give its loss")
         results, given = record_model(tensor, inputs)
     else:
         results = list(tensor) if isinstance(tensor, list | tuple) else [tensor]
@@ -114,6 +131,8 @@ def graph(
     painter = _Painter(results, given, show_shapes, show_gradients)
     if depth is None and not names:
         _check_size(len(painter.things), limit)
+    if trace:
+        painter.look_up(trace_gradient(results, keep=SMALL) if trace is True else trace)
     picture = Graph(*painter.content(), direction, show_shapes)
     modules = modules_called(picture, names) + ([] if depth is None else modules_at(picture, depth))
     picture = folded(picture, modules)
@@ -129,18 +148,6 @@ def _check_size(boxes: int, limit: int) -> None:
         )
 
 
-def _reachable(starts: Iterable[Node]) -> list[Node]:
-    """Collect the nodes that lead to ``starts``, oldest first: inputs stand before what uses them."""
-    found: dict[int, Node] = {}
-    stack = list(starts)
-    while stack:
-        node = stack.pop()
-        if node.order not in found:
-            found[node.order] = node
-            stack.extend(x for x in node.inputs if isinstance(x, Node))
-    return [found[order] for order in sorted(found)]
-
-
 class _Painter:
     """Turns the tape behind ``results`` into boxes and arrows; ``inputs`` are a model's."""
 
@@ -150,11 +157,12 @@ class _Painter:
         self.show_shapes, self.show_gradients = show_shapes, show_gradients
         self.inputs = {id(t) for t in inputs}
         self.of_model = bool(inputs)
+        self.trace: Trace | None = None
         self.things: list[Any] = []  # what each box pictures: a Node, a Tensor, an array, a number …
         self.users: list[list[str]] = []  # the modules in which it is used
         self.places: dict[int, int] = {}  # id of a thing -> its place in the lists
         self.arrows: list[Arrow] = []
-        for node in _reachable(t.node for t in results if t.node is not None):
+        for node in reachable([t.node for t in results if t.node is not None]):
             sources = [self.place_of(x) for x in node.inputs]
             target = self.place_of(node)
             for i, (x, source) in enumerate(zip(node.inputs, sources, strict=True)):
@@ -172,6 +180,13 @@ class _Painter:
                     )
                 )
         self.marked = {self.place_of(t if t.node is None else t.node): t for t in results}
+
+    def look_up(self, trace: Trace) -> None:
+        """Take values, gradients and the names of variables from a trace."""
+        ticks = {f"n{i}": x.order if isinstance(x, Node) else None for i, x in enumerate(self.things)}
+        if ticks != {leaf.id: None for leaf in trace.leaves} | {step.id: step.order for step in trace.steps}:
+            raise ArgumentError("viz.graph: the trace is of another computation; trace this tensor")
+        self.trace = trace
 
     def place_of(self, x: Any) -> int:
         if id(x) not in self.places or _is_number(x):  # each 2.0 is its own; Python shares them
@@ -196,10 +211,15 @@ class _Painter:
         telling = node.shape != () or any(shape_of(x) != () for x in node.inputs)
         dtype = str(node.dtype)
         lines = [self.shape_line(node.shape, dtype)] if self.show_shapes and telling else []
-        if result is not None and result.size <= SMALL:
-            lines.append(f"{result.name or 'result'} = {short_array(result.data)}")
-        elif result is not None and result.name:
-            lines.append(result.name)
+        step: Any = self.trace and self.trace[id]
+        name = step.name if step else result.name if result is not None else ""
+        value = step.value.array if step and step.value.whole else None if result is None else result.data
+        if value is not None and value.size <= SMALL and not (step and step.several):
+            lines.append(f"{name or ('value' if result is None else 'result')} = {short_array(value)}")
+        elif name:
+            lines.append(name)
+        gradients = [g.final for g in step.gradients if g is not None] if step else []
+        norm = self.gradient_lines(gradients, lines)
         note = [node.fn.words or node.fn.name]
         note += [f"{key} = {short(value)}" for key, value in node.params.items()]
         line = source_line(node.where)
@@ -216,6 +236,7 @@ class _Painter:
             is_result=result is not None,
             dtype=dtype,
             orders=(node.order,),
+            gradient_norm=norm,
         )
 
     def leaf(self, key: str, x: Any, module: str, is_result: bool) -> Box:
@@ -226,7 +247,8 @@ class _Painter:
         learned = isinstance(x, Tensor) and x.requires_grad
         kind: Kind = "parameter" if not given and (learned or isinstance(x, Parameter)) else "input"
         count = prod(shape) if kind == "parameter" else 0
-        title = name = getattr(x, "name", None) or ""
+        traced: Any = self.trace and self.trace[key]
+        name = title = traced.name if traced else getattr(x, "name", None) or ""
         lines = []
         if shape == () and not isinstance(x, Constant):
             title = f"{name} = {short(x.item())}" if name else short(x.item())
@@ -237,14 +259,12 @@ class _Painter:
         small = shape != () and not isinstance(x, Constant) and 0 < prod(shape) <= SMALL and not given
         if small:
             lines.append(f"value {short_array(np.asarray(getattr(x, 'data', x)))}")
-        gradient = x.grad if learned and not given and self.show_gradients else None
-        norm = None
-        if gradient is not None:
-            norm = float(np.linalg.norm(gradient.data.astype(np.float64)))
-            if prod(shape) <= SMALL:
-                lines.append(f"gradient {short_array(gradient.data)}")
-            else:
-                lines.append(f"gradient norm {short(norm)}")
+        gradients = []
+        if traced:
+            gradients = [traced.gradient.final] if traced.gradient is not None else []
+        elif learned and not given and x.grad is not None:
+            gradients = [Numbers.of(x.grad.data, SMALL)]
+        norm = self.gradient_lines(gradients, lines)
         if kind == "input" and not self.kept(x, name, module, given):
             module = ""
         return Box(
@@ -260,6 +280,19 @@ class _Painter:
             parameters=count,
             gradient_norm=norm,
         )
+
+    def gradient_lines(self, gradients: list[Numbers], lines: list[str]) -> float | None:
+        """Write down gradients, as numbers where they are few, and return their norm."""
+        if not gradients or not self.show_gradients:
+            return None
+        strange = any(g.strange for g in gradients)
+        norm = float("nan") if strange else sum(g.norm**2 for g in gradients) ** 0.5
+        few = len(gradients) == 1 and gradients[0].whole and 0 < gradients[0].size <= SMALL
+        if few:
+            lines.append(f"gradient {short_array(gradients[0].array)}")
+        else:
+            lines.append(gradient_line(norm))
+        return norm
 
     def kept(self, x: Any, name: str, module: str, given: bool) -> bool:
         """Tell what a module made or keeps itself from data, which comes from outside of it."""

@@ -72,7 +72,8 @@ def dot_source(graph: "Graph", *, plain: bool = False, legend: bool = True) -> s
     for number, path in enumerate(frame_paths(graph), start=1):
         frames[path] = _frame(path, number)
     for box in graph.nodes:
-        frames[box.module].node(box.id, _label(box), _attributes=_attributes(box, scale))
+        label = _label(box, _GREY if scale is None else _INK)  # grey would fade on the darker colours
+        frames[box.module].node(box.id, label, _attributes=_attributes(box, scale))
     for path in reversed(frames):  # the inner ones first, since subgraph() copies what is in them
         if path:
             frames[path.rpartition("/")[0]].subgraph(frames[path])
@@ -129,12 +130,12 @@ def _frame(path: str, number: int) -> "Digraph":
     )
 
 
-def _label(box: "Box") -> str:
+def _label(box: "Box", colour: str) -> str:
     # A name needn't repeat all the frames around it, just the last.
     title = _html("/".join(box.title.split("/")[-2:]) if box.module else box.title)
     if box.kind in ("operation", "module"):
         title = f"<B>{title}</B>"
-    lines = "".join(f'<BR/><FONT POINT-SIZE="11" COLOR="{_GREY}">{_html(line)}</FONT>' for line in box.lines)
+    lines = "".join(f'<BR/><FONT POINT-SIZE="11" COLOR="{colour}">{_html(line)}</FONT>' for line in box.lines)
     return f"<{title}{lines}>"
 
 

@@ -10,7 +10,7 @@ from math import isfinite, sqrt
 
 from ..errors import ArgumentError, unknown_name
 from .boxes import Arrow, Box, Graph
-from .numbers import counted, short
+from .numbers import counted, gradient_line
 
 __all__ = ["fold", "modules_at", "modules_called"]
 
@@ -126,7 +126,7 @@ def _module(id: str, path: str, boxes: list[Box], leaving: list[Arrow], show_sha
     norm = sqrt(sum(n * n for n in norms)) if norms else None
     lines = [_outputs(shapes)] if show_shapes and shapes else []
     lines += [counted(parameters, "parameter")] if parameters else []
-    lines += [f"gradient norm {short(norm)}"] if norm is not None else []
+    lines += [gradient_line(norm)] if norm is not None else []
     lines += [line for box in given if box.is_result for line in box.lines if " = " in line]
     names = [box.title for box in operations]
     listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -1,7 +1,7 @@
 """The tape of a model: it is called once, on an example or on zeros, and left as it was."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -32,9 +32,9 @@ def record_model(model: Module, inputs: Any = None) -> tuple[list[Tensor], list[
     """
     arguments = _example(model, inputs)
     if any(module.waits for module in model.modules()):
-        with no_grad():  # makes the weights, so that what follows finds them
+        with _untouched(model), no_grad():  # makes the weights, so that what follows finds them
             model(*arguments, training=False)
-    with _traceless(model):
+    with _untouched(model), _all_recorded(model):
         result = model(*arguments, training=False)
     return [t for t in flatten(result) if isinstance(t, Tensor)], flatten(list(arguments))
 
@@ -80,9 +80,8 @@ def _leaf(model: Any, x: Any, name: str) -> Tensor:
 
 
 @contextmanager
-def _traceless(model: Module) -> Iterator[None]:
-    """Record all weights, frozen ones and buffers too, and put back afterwards what the call may change."""
-    weights = [(w, w.requires_grad) for w in model.weights if w.dtype.kind == "f"]
+def _untouched(model: Module) -> Iterator[None]:
+    """Put back what a call may change: states of layers, what they add to the loss, their generators."""
     generators = [
         (generator, deepcopy(generator.bit_generator.state))
         for module in model.modules()
@@ -90,17 +89,24 @@ def _traceless(model: Module) -> Iterator[None]:
         if isinstance(generator, np.random.Generator)
     ]
     before = context.run, context.trial
-    with ExitStack() as stack:
-        stack.enter_context(enable_grad())
-        stack.enter_context(using(np.random.default_rng(0)))
-        context.run, context.trial = object(), True  # what layers add to the loss here doesn't count
+    context.run, context.trial = object(), True
+    try:
+        yield
+    finally:
+        context.run, context.trial = before
+        for generator, state in generators:
+            generator.bit_generator.state = state
+
+
+@contextmanager
+def _all_recorded(model: Module) -> Iterator[None]:
+    """Record all weights, frozen ones and buffers too; draw random numbers from a generator of our own."""
+    weights = [(w, w.requires_grad) for w in model.weights if w.dtype.kind == "f"]
+    with enable_grad(), using(np.random.default_rng(0)):
         try:
             for w, _ in weights:
                 w.requires_grad = True
             yield
         finally:
-            context.run, context.trial = before
             for w, required in weights:
                 w.requires_grad = required
-            for generator, state in generators:
-                generator.bit_generator.state = state

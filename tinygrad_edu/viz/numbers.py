@@ -1,10 +1,11 @@
 """Numbers in words and in a few characters, as pictures show them."""
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
-__all__ = ["counted", "short", "short_array"]
+__all__ = ["counted", "gradient_line", "short", "short_array"]
 
 
 def counted(n: int, noun: str) -> str:
@@ -14,6 +15,15 @@ def counted(n: int, noun: str) -> str:
     ('1 parameter', '50,176 parameters')
     """
     return f"{n:,} {noun}{'s' * (n != 1)}"
+
+
+def gradient_line(norm: float) -> str:
+    """Say how large a gradient is.
+
+    >>> gradient_line(1 / 3)
+    'gradient norm 0.3333'
+    """
+    return f"gradient norm {short(norm)}" if isfinite(norm) else "gradient has nan or inf"
 
 
 def short(value: Any) -> str:

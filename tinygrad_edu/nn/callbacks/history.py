@@ -21,6 +21,11 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
+    def _repr_html_(self) -> str:
+        from ...viz.notebook import history_html
+
+        return history_html(self.history, self.epoch)
+
     def set_model(self, model: "Trainer") -> None:
         pass  # the model holds its history; both ways round neither would be freed before the collector comes
 
