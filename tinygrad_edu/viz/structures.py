@@ -99,10 +99,11 @@ def _draw(number: int, text: str, notation: str) -> NDArray[Any]:
             + (f" (in SMILES {smiles!r})" if smiles != text else "")
             + "; data.is_molecule tells which are."
         )
-    canvas = rdMolDraw2D.MolDraw2DCairo(_PIXELS, _PIXELS)
+    canvas: Any = rdMolDraw2D.MolDraw2DCairo(_PIXELS, _PIXELS)
     canvas.drawOptions().bondLineWidth = 4
     canvas.drawOptions().fixedBondLength = 70  # small molecules shouldn't fill their panel
     rdMolDraw2D.PrepareAndDrawMolecule(canvas, molecule)
     canvas.FinishDrawing()
-    pixels = imread(io.BytesIO(canvas.GetDrawingText()), format="png")
-    return np.rint(255 * pixels[..., :3]).astype(np.uint8)
+    pixels: NDArray[Any] = imread(io.BytesIO(canvas.GetDrawingText()), format="png")
+    image: NDArray[np.uint8] = np.rint(255 * pixels[..., :3]).astype(np.uint8)
+    return image
