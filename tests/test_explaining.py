@@ -11,6 +11,7 @@ from operations_table import DIFFERENTIABLE, call_of, cases, is_float
 
 import tinygrad_edu as te
 from tinygrad_edu import Tensor, nn
+from tinygrad_edu.cli import main
 from tinygrad_edu.errors import ArgumentError, GradientError
 from tinygrad_edu.explaining import unicode_math
 from tinygrad_edu.ops import OPERATIONS
@@ -207,6 +208,13 @@ def test_two_tensors_of_one_name_are_told_apart():
     assert "∂loss/∂w#2 = 1" in text
 
 
+def test_weights_of_one_name_are_told_apart_by_their_modules():
+    halves = [nn.Sequential([nn.Input((2,)), nn.Dense(2)], name=name) for name in ("encoder", "decoder")]
+    text = str(te.explain(halves[1](halves[0](np.ones((1, 2), "f4"))).sum()))
+    assert "encoder/dense/kernel (2, 2)   a parameter" in text
+    assert "decoder/dense/kernel (2, 2)   a parameter" in text
+
+
 def test_a_function_of_ones_own_needs_no_formula():
     class Cube(te.Function):
         @staticmethod
@@ -289,3 +297,30 @@ def test_it_is_shown_in_colours_where_there_are_any(capsys, monkeypatch):
     assert "\x1b[" not in out
     assert "∂loss/∂b" in out
     assert repr(explanation) == str(explanation)
+
+
+def command(capsys, *arguments):
+    code = 0
+    try:
+        main(["explain", *arguments])
+    except SystemExit as ended:
+        code = ended.code
+    return code, capsys.readouterr()
+
+
+def test_the_command(capsys, tmp_path):
+    code, said = command(capsys, "mlp")
+    assert code == 0
+    assert "linear(" in section(said.out, "Forward")
+    assert "dense_2/bias" in section(said.out, "What the parameters get")
+    assert all(line == line.rstrip() for line in said.out.splitlines())
+    _, near = command(capsys, "mlp", "--around", "dense_1")
+    assert len(near.out) < len(said.out)
+    for suffix, sign in ((".txt", "Forward"), (".md", "### Forward"), (".tex", r"\section*{Forward}")):
+        path = tmp_path / f"mlp{suffix}"
+        assert command(capsys, "mlp", "--limit", "4", "--out", str(path))[0] == 0
+        assert sign in path.read_text(encoding="utf-8")
+    assert command(capsys, "mpl")[0] == 2
+    code, said = command(capsys, "mlp", "--out", "x.pdf")
+    assert code == 2
+    assert "ends in .txt, .md or .tex" in said.err

@@ -7,9 +7,10 @@ from click import Command
 
 from ..lesson.command import tutorial
 from .data import data
+from .explain import explain
 from .explore import explore
 from .graph import graph
 
 __all__ = ["COMMANDS"]
 
-COMMANDS: list[Command] = [data, explore, graph, tutorial]
+COMMANDS: list[Command] = [data, explain, explore, graph, tutorial]

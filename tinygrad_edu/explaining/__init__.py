@@ -43,11 +43,14 @@ class Explanation:
         return writing.markdown(self.sections)
 
     def show(self) -> None:
-        """Print it in colours, where the terminal has them."""
+        """Print it: on a terminal in its width and its colours, elsewhere as ``str`` writes it."""
         from rich.console import Console
 
         console = Console(highlight=False, emoji=False)
-        console.print(self.__rich__())
+        if console.is_terminal:
+            console.print(self.__rich__())
+        else:
+            print(self)
 
     def latex(self) -> str:
         """Return it in LaTeX, for the body of a document that uses amsmath."""

@@ -12,7 +12,7 @@ from .chain_rule import chain_section, single_way
 from .content import Array, Code, Entry, Math, Piece, Row, Section, Slope, short, summary
 from .symbols import Symbols
 
-__all__ = ["sections_of"]
+__all__ = ["backward_entry", "forward_entry", "result_entry", "sections_of"]
 
 
 def sections_of(trace: Trace, chosen: Collection[str], remark: str) -> tuple[Section, ...]:
@@ -28,12 +28,12 @@ def sections_of(trace: Trace, chosen: Collection[str], remark: str) -> tuple[Sec
         Section("Forward", (), tuple(_with_gaps(trace.steps, chosen, entries, names))),
     ]
     walked = list(trace.walked())
-    turns = [_backward(step, names) for step in walked if step.id in chosen]
+    turns = [backward_entry(step, names) for step in walked if step.id in chosen]
     found.append(Section("Backward", (), tuple(_with_gaps(walked, chosen, turns, names))))
     parameters = [x for x in leaves if x.kind == "parameter"]
     if parameters:
         text = "These are the gradients that backward() adds to the parameters' .grad."
-        results = tuple(_listed([_result(x, names) for x in parameters]))
+        results = tuple(_listed([result_entry(x, names) for x in parameters]))
         found.append(Section("What the parameters get", (text,), results))
     if not remark and (chain := chain_section(trace, names)) is not None:
         found.append(chain)
@@ -117,11 +117,12 @@ def _value(x: Numbers) -> tuple[Piece, ...]:
 def _forward_entries(steps: Iterable[Step], names: Symbols) -> Iterator[Entry]:
     before = None
     for step in steps:
-        yield _forward(step, names, before)
+        yield forward_entry(step, names, before)
         before = step.line
 
 
-def _forward(step: Step, names: Symbols, before: SourceLine | None) -> Entry:
+def forward_entry(step: Step, names: Symbols, before: SourceLine | None = None) -> Entry:
+    """Tell of one operation; of its line only if it is another than the line before."""
     rows = []
     if step.line and step.line.text and step.line != before:  # a line of several operations stands once
         rows.append(Row("line", (Code(step.line.text),)))
@@ -200,7 +201,8 @@ def _kept(step: Step, names: Symbols) -> Iterator[Piece]:
             yield {"xs": "all inputs", "shapes": "the shapes of the inputs"}.get(name, name)
 
 
-def _backward(step: Step, names: Symbols) -> Entry:
+def backward_entry(step: Step, names: Symbols) -> Entry:
+    """Tell what the rule of one operation gets and sends."""
     loss = names.output
     rows: list[Row] = []
     for i, gradient in enumerate(step.gradients):
@@ -312,7 +314,8 @@ def _summing(x: Input, name: str) -> Iterator[Piece]:
 _TERMS = 6  # of a sum, that are written out
 
 
-def _result(x: Leaf, names: Symbols) -> Entry:
+def result_entry(x: Leaf, names: Symbols) -> Entry:
+    """Tell what a parameter gets, and what that means."""
     loss, name = names.output, names.of(x.id)
     title = (Code(name), *((f" {x.value.shape}",) if x.value.shape else ()))
     if x.gradient is None:
@@ -329,22 +332,27 @@ def _result(x: Leaf, names: Symbols) -> Entry:
 
 def _meaning(gradient: Numbers, name: str, loss: str) -> Iterator[Piece]:
     """Say in numbers what a slope is: what a small step of the parameter does."""
-    array = gradient.array
-    if array.size == 0:
+    if not gradient.size:
         yield "there is nothing to change"
         return
-    place = tuple(int(i) for i in np.unravel_index(np.argmax(np.abs(array)), array.shape))
-    slope = array[place].item()
-    where = f"{name}{list(place)}" if place else name
-    if slope == 0:
+    if gradient.strange:
+        yield f"{gradient.strange:,} slopes are nan or inf: te.detect_anomaly() finds where that began"
+        return
+    if gradient.low == gradient.high == 0:
         yield "a small step of "
         yield Code(name)
         yield " changes "
         yield Code(loss)
         yield " not at all"
         return
+    slope = gradient.low if -gradient.low > gradient.high else gradient.high
     yield "raise "
-    yield Code(where)
+    if gradient.whole:
+        place = [int(i) for i in np.argwhere(gradient.array == slope)[0]]
+        yield Code(f"{name}{place}" if place else name)
+    else:
+        yield "the steepest number of "
+        yield Code(name)
     yield " by 0.001, and "
     yield Code(loss)
     yield f" {'rises' if slope > 0 else 'falls'} by about {short(abs(slope) / 1000)}"

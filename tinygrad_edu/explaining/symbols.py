@@ -1,5 +1,6 @@
 """What things are called in an explanation: by their own names, by their variables, or v1, v2 …"""
 
+from collections import Counter
 from collections.abc import Collection
 
 from ..tracing import Input, Leaf, Numbers, Step, Trace
@@ -22,6 +23,8 @@ class Symbols:
         self.number = {step.id: i for i, step in enumerate(trace.steps, 1)}
         self.uses: dict[tuple[str, int], int] = {}
         taken: dict[str, int] = {}
+        users = {x.source: step.module for step in reversed(trace.steps) for x in step.inputs}
+        alike = Counter(x.name for x in trace.leaves)
         counts = {"parameter": 0, "input": 0}
         things: tuple[Leaf | Step, ...] = (*trace.leaves, *trace.steps)
         for x in things:
@@ -29,6 +32,8 @@ class Symbols:
                 self.names[x.id] = short(x.value.array.item())
                 continue
             name = x.name
+            if name and isinstance(x, Leaf) and alike[name] > 1 and users.get(x.id):
+                name = f"{users[x.id]}/{name.rpartition('/')[2]}"  # many models have a "dense/kernel"
             if not name and x.id in trace.outputs:
                 name = "loss"
             if not name and isinstance(x, Leaf):

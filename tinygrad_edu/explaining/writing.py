@@ -9,7 +9,7 @@ from ..tracing import Numbers
 from .content import Array, Code, Entry, Math, Piece, Section, Slope, rows_of, summary
 from .formulas import unicode_math
 
-__all__ = ["latex", "markdown", "plain", "rich_text"]
+__all__ = ["latex", "markdown", "plain", "plain_piece", "rich_text"]
 
 WIDTH = 100
 _STYLES = {Math: "cyan", Code: "bold", Slope: "magenta", Array: "green"}
@@ -48,12 +48,13 @@ def _text(pieces: Iterable[Piece]) -> Any:
 
     text = Text()
     for piece in pieces:
-        written = _plain_piece(piece)
+        written = plain_piece(piece)
         text.append(written if text else written.lstrip("\n"), _STYLES.get(type(piece), ""))
     return text
 
 
-def _plain_piece(piece: Piece) -> str:
+def plain_piece(piece: Piece) -> str:
+    """Write one piece as text; a matrix begins with a new line."""
     if isinstance(piece, Math):
         return unicode_math(piece.latex)
     if isinstance(piece, Slope):

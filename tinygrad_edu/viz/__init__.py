@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .animation import animate_backward as animate_backward
     from .boundaries import decision_boundary as decision_boundary
     from .boundaries import scatter_3d as scatter_3d
     from .boxes import Graph as Graph
@@ -36,6 +37,7 @@ _HOMES = {
     "Console": "console",
     "Graph": "boxes",
     "Page": "explorer",
+    "animate_backward": "animation",
     "class_balance": "distributions",
     "confusion_matrix": "scores",
     "data_card": "cards",
@@ -62,6 +64,7 @@ __all__ = [
     "Console",
     "Graph",
     "Page",
+    "animate_backward",
     "class_balance",
     "confusion_matrix",
     "data_card",
