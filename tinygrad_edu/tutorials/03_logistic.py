@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 import tinygrad_edu as te
-from tinygrad_edu import data
+from tinygrad_edu import data, viz
 from tinygrad_edu.lesson import Lesson
 
 lesson = Lesson("03_logistic")
@@ -27,13 +27,7 @@ lesson = Lesson("03_logistic")
 blobs = data.blobs(400, n_features=3, cluster_std=4, seed=42)
 print(blobs)
 
-figure = plt.figure(figsize=(5.6, 4.6))
-panel = figure.add_subplot(projection="3d")
-for label, marker, colour in ((0, "o", "C0"), (1, "^", "C1")):
-    cloud = blobs.x_train[blobs.y_train == label]
-    panel.scatter(*cloud.T, marker=marker, color=colour, s=14, label=blobs.class_names[label])
-panel.set(xlabel="$x_0$", ylabel="$x_1$", zlabel="$x_2$")
-panel.legend()
+figure = viz.scatter_3d(blobs.x_train, blobs.y_train, class_names=blobs.class_names)
 lesson.picture(figure, "blobs.png")
 
 # %% [markdown]
@@ -225,17 +219,14 @@ radius = math.sqrt(b / -w[2])
 print(f"w = {w.round(2)}, b = {b:.2f}: a circle of radius {radius:.2f}; accuracy {accuracy:.2f}")
 lesson.claim("circles with r² as a feature, test accuracy", accuracy, at_least=0.98, fast=0.9)
 
+
 # %%
-figure, panel = plt.subplots(figsize=(4.8, 4.6))
-for label, marker, colour in ((0, "o", "C0"), (1, "^", "C1")):
-    ring = circles.x_train[circles.y_train == label]
-    panel.plot(*ring.T, marker, color=colour, markersize=4, label=circles.class_names[label])
-side = np.linspace(-1.3, 1.3, 200)
-plane = np.stack(np.meshgrid(side, side), axis=-1)
-height = with_radius(plane.reshape(-1, 2)) @ w + b
-panel.contour(side, side, height.reshape(200, 200), levels=[0], colors="0.2")
-panel.set(xlabel="$x_0$", ylabel="$x_1$", aspect="equal")
-panel.legend(loc="center")
+def said(x):
+    """Return the probability of class 1, for rows of x0 and x1."""
+    return 1 / (1 + np.exp(-(with_radius(x) @ w + b)))
+
+
+figure = viz.decision_boundary(said, circles.x_test, circles.y_test, class_names=circles.class_names)
 lesson.picture(figure, "circle.png")
 
 # %% [markdown]

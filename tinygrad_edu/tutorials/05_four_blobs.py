@@ -5,9 +5,7 @@
 # followed by hand: at the end we compute one of its predictions with NumPy, and get the same digits.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
 
 from tinygrad_edu import data, nn, viz
 from tinygrad_edu.lesson import Lesson
@@ -81,42 +79,29 @@ lesson.claim("test accuracy", accuracy, at_least=0.9, fast=0.6, course="not give
 # %% [markdown]
 # ## What it sees
 #
-# The model gives a probability everywhere, not only where there are points. Colour the plane by it. The
-# dashed lines are the three neurons: on one side of its line a ReLU gives 0, on the other it grows. The
-# boundary between the classes can only bend where it crosses one of them.
+# The model gives a probability everywhere, not only where there are points. `viz.decision_boundary` colours
+# the plane by it. The dashed lines are the three neurons: on one side of its line a ReLU gives 0, on the
+# other it grows. The boundary between the classes can only bend where it crosses one of them.
 
 # %%
 hidden_kernel, hidden_bias = (parameter.numpy() for parameter in model.get_layer("hidden").parameters())
 
-grid = np.linspace(-14, 14, 200, dtype=np.float32)
-across, up = np.meshgrid(grid, grid)
-plane = np.stack([across.ravel(), up.ravel()], axis=1)
-odd = model.predict(plane, batch_size=len(plane), verbose=0)[:, 0].reshape(across.shape)
-
-figure, panel = plt.subplots(figsize=(5.6, 4.8))
-panel.grid(visible=False)
-from_even_to_odd = LinearSegmentedColormap.from_list("", ["#E07000", "white", "#004B87"])
-colours = panel.contourf(across, up, odd, levels=np.linspace(0, 1, 11), cmap=from_even_to_odd, alpha=0.6)
-panel.contour(across, up, odd, levels=[0.5], colors="0.2", linewidths=1.5)
+figure = viz.decision_boundary(model, x_test, y_test, class_names=points.class_names)
+panel = figure.axes[0]
+frame = panel.get_xlim(), panel.get_ylim()
+across, up = np.meshgrid(*(np.linspace(*limits, 200) for limits in frame))
 for weights, bias in zip(hidden_kernel.T, hidden_bias, strict=True):
-    panel.contour(across, up, across * weights[0] + up * weights[1] + bias, levels=[0], colors="0.35",
-                  linestyles="dashed", linewidths=0.8)  # fmt: skip
-for label, marker, colour in ((0, "o", "#004B87"), (1, "s", "#E07000")):
-    chosen = x_test[y_test == label]
-    panel.plot(chosen[:, 0], chosen[:, 1], marker, color=colour, markeredgecolor="white",
-               label=f"{points.class_names[label]} (test)")  # fmt: skip
-panel.plot(0, 0, "k*", markersize=11, label="the origin")
-panel.set(xlabel="$x_0$", ylabel="$x_1$", title="P(class 0), and where each ReLU bends")
-panel.legend(loc="lower right", frameon=True)
-figure.colorbar(colours, label="P(class 0)")
+    z = across * weights[0] + up * weights[1] + bias
+    panel.contour(across, up, z, levels=[0], colors="0.35", linestyles="dashed", linewidths=0.8)
+panel.plot(0, 0, "k*", markersize=11)
 lesson.picture(figure, "boundary.png")
 
 # %% [markdown]
 # ## One prediction by hand
 #
-# Now for the point (0, 0), the star. No training point lies near it, so the model guesses there, and a
-# model that started from other weights guesses otherwise: try `--seed 1`. Whether a probability of 0.9
-# deserves trust, the model itself can't tell.
+# Now for the point (0, 0), the star in the picture. No training point lies near it, so the model guesses
+# there, and a model that started from other weights guesses otherwise: try `--seed 1`. Whether a
+# probability of 0.9 deserves trust, the model itself can't tell.
 #
 # But what it computes is no secret:
 #
