@@ -100,8 +100,13 @@ def test_stepping_shows_the_gradients_of_backward(show):
                 if head.endswith(" b"):
                     assert "Summed over axis 0" in card.inner_text()
     assert phases == [f"Forward {i}" for i in (1, 2, 3, 4)] + [f"Backward {i}" for i in (1, 2, 3, 4)]
+    press(page, "ArrowRight")
+    assert status(page).startswith("End")
     assert page.get_by_role("button", name="One step on").is_disabled()
     loss.backward()
+    for name, tensor in leaves.items():
+        row = page.locator(".norms tr", has_text=name).locator("td").all_inner_texts()
+        assert number(row[1]) == pytest.approx(float(np.linalg.norm(tensor.grad.data)), rel=1e-3)
     for name, tensor in leaves.items():
         np.testing.assert_allclose(found[name], tensor.grad.data.ravel(), rtol=1e-3)
         # The parameter's own page says the same.
@@ -118,6 +123,8 @@ def test_single_numbers_stand_in_their_boxes(show):
     press(page, "End")
     assert box.locator("text").all_text_contents() == ["x", "3", "gradient 6"]
     assert "has its gradient" in box.get_attribute("aria-label")
+    press(page, "b")
+    assert "= 1 · 3" in page.locator("#panel").inner_text()  # dL/dL times dy/dx
 
 
 def test_one_module_is_opened_and_the_others_stay_folded(show):
@@ -228,7 +235,7 @@ def test_everything_goes_by_keyboard_and_has_a_name(show):
     page = show(cnn_loss())
     press(page, "End")
     assert page.locator("#step").input_value() == page.locator("#step").get_attribute("max")
-    assert page.locator("#step").get_attribute("aria-valuetext").startswith("Backward")
+    assert page.locator("#step").get_attribute("aria-valuetext").startswith("End")
     press(page, "Home")
     assert status(page).startswith("Start")
     reached = set()
@@ -238,7 +245,7 @@ def test_everything_goes_by_keyboard_and_has_a_name(show):
             page.evaluate("document.activeElement.id || document.activeElement.closest('#canvas')?.id")
         )
     assert {"search", "fold", "unfold", "canvas", "step", "next", "play", "theme", "help"} <= reached
-    page.locator("#canvas").focus()
+    page.locator("#canvas [tabindex='0']").focus()
     first = page.evaluate("document.activeElement.dataset.id")
     press(page, "ArrowDown")
     assert page.evaluate("document.activeElement.dataset.id") != first
@@ -317,6 +324,36 @@ def test_a_thousand_operations_stay_few_boxes(show):
         }"""
     )
     assert slowest < 120
+
+
+def test_the_map_shows_what_is_out_of_sight(show):
+    page = show(cnn_loss())
+    press(page, "0")
+    assert page.locator("#map").is_hidden()
+    press(page, *"+++++")
+    assert page.locator("#map").is_visible()
+    before = page.locator("#world").get_attribute("transform")
+    page.locator("#map").click(position={"x": 10, "y": 10})
+    assert page.locator("#world").get_attribute("transform") != before
+
+
+def test_dragging_moves_and_the_wheel_zooms(show):
+    page = show(cnn_loss())
+    box = page.locator("#boxes .box").first
+    before = box.bounding_box()
+    area = page.locator("#canvas").bounding_box()
+    x, y = area["x"] + 40, area["y"] + 300
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y + 20, steps=3)
+    page.mouse.up()
+    moved = box.bounding_box()
+    assert moved["x"] - before["x"] == pytest.approx(30, abs=5)
+    assert moved["y"] - before["y"] == pytest.approx(20, abs=5)
+    assert status(page).startswith("Start")  # it was no click
+    page.mouse.wheel(0, -300)
+    expect_larger = box.bounding_box()
+    assert expect_larger["width"] > 1.2 * moved["width"]
 
 
 def test_a_narrow_screen_has_everything_too(show):

@@ -20,7 +20,7 @@ from .content import content
 __all__ = ["Page", "explore"]
 
 # One script after the other: each uses what stands before it.
-_SCRIPTS = ("model", "stretch", "draw", "view", "tensors", "panel", "controls")
+_SCRIPTS = ("model", "stretch", "draw", "map", "view", "tensors", "panel", "controls")
 
 
 class Page:

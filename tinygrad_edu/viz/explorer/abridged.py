@@ -43,6 +43,8 @@ def abridged(numbers: Numbers, pixels: int, filters: bool = False) -> dict[str, 
     if whole:
         about["rows"], about["columns"] = _fold(numbers.shape)
         about["numbers"] = [_number(x) for x in numbers.array.ravel()]
+        if len(numbers.shape) > 2:
+            about["about"] = f"rows: the axes {numbers.shape[:-1]}, columns: the last, {numbers.shape[-1]}"
         return about
     corner = matrix[:_CORNER, :_CORNER]
     about["rows"], about["columns"] = corner.shape
@@ -94,7 +96,9 @@ def _heat(numbers: Numbers, pixels: int, filters: bool) -> dict[str, Any]:
     tiles = tiles[: max(1, min(_TILES, pixels // min(rows * columns, 576)))]
     room, down, across = pixels // len(tiles), 1, 1
     while (shape := (-(-rows // down), -(-columns // across)))[0] * shape[1] > room or shape[1] > _WIDEST:
-        if shape[0] > shape[1]:
+        if numbers.array.ndim == 4:  # pixels stay square
+            down, across = down + 1, across + 1
+        elif shape[0] > shape[1]:
             down += 1
         else:
             across += 1

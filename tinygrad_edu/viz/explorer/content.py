@@ -11,7 +11,7 @@ from ..boxes import Arrow, Box
 from ..computation_graph import graph
 from ..numbers import counted
 from .abridged import abridged
-from .labels import label_of, printable, short
+from .labels import label_of, name_of, printable, short
 from .levels import WHOLE, Module, is_scalar, lay_out, module_tree
 from .mathml import mathml
 
@@ -19,6 +19,7 @@ __all__ = ["content"]
 
 KEEP = 1 << 16  # elements of an array from which its heatmap is made
 PIXELS = 1_200_000  # of all heatmaps together, about a byte each
+MOST_PIXELS = 12 * 28 * 28  # of one: a row of handwritten digits
 COMFORTABLE = 44  # boxes that are open at the start: what one reads at once
 MOST = 1200  # boxes that "open all" opens: what a browser still moves smoothly
 _NEVER = 1_000_000_000  # a step that doesn't come
@@ -36,7 +37,7 @@ def content(outputs: Tensor | Sequence[Tensor], gradients: Any, limit: int) -> d
     tree = module_tree(picture.nodes)
     for module in tree.values():
         _describe(module, tree, picture.nodes, picture.edges)
-    labels = {box.id: label_of(box, trace[box.id].name) for box in picture.nodes}
+    labels = {box.id: label_of(box, name_of(box, trace[box.id].name)) for box in picture.nodes}
     levels = lay_out(picture.nodes, picture.edges, tree, labels)
     homes = {id: module.id for module in tree.values() for id in module.boxes}
     for box in boxes:
@@ -50,7 +51,8 @@ def content(outputs: Tensor | Sequence[Tensor], gradients: Any, limit: int) -> d
         "boxes": boxes,
         "arrows": [_arrow(arrow, trace, tensors) for arrow in picture.edges],
         "steps": [{"phase": "forward", "box": id} for id in forward]
-        + [{"phase": "backward", "box": id} for id in backward],
+        + [{"phase": "backward", "box": id} for id in backward]
+        + [{"phase": "end", "box": None}],
         "operations": operations.found,
         "modules": [_module(module, tree, forward, backward) for module in tree.values()],
         "levels": {
@@ -86,7 +88,7 @@ class _Tensors:
         return self.asked.setdefault(key, (len(self.asked), numbers, filters))[0]
 
     def found(self) -> list[dict[str, Any]]:
-        pixels = min(6144, max(64, PIXELS // max(1, len(self.asked))))
+        pixels = min(MOST_PIXELS, max(64, PIXELS // max(1, len(self.asked))))
         return [abridged(numbers, pixels, filters) for _, numbers, filters in self.asked.values()]
 
 
@@ -118,7 +120,7 @@ def _box(box: Box, record: Step | Leaf, tensors: _Tensors, operations: _Operatio
         "id": box.id,
         "kind": box.kind,
         "title": printable(box.title),
-        "name": printable(record.name),
+        "name": name_of(box, record.name),
         "path": printable(box.module),
         "shape": str(box.shape),
         "result": box.is_result,

@@ -1,10 +1,11 @@
 """What is written into the page's boxes, and how much room that needs."""
 
+import re
 from unicodedata import east_asian_width
 
 from ..boxes import Box
 
-__all__ = ["label_of", "printable", "room_for", "short"]
+__all__ = ["label_of", "name_of", "printable", "room_for", "short"]
 
 _LONGEST = 34  # characters of a line that are drawn
 _LINE = 15  # points from one line of text to the next
@@ -20,6 +21,23 @@ def short(text: str) -> str:
     text = printable(text)
     half = _LONGEST // 2
     return text if len(text) <= _LONGEST else f"{text[:half]}…{text[-half:]}"
+
+
+def name_of(box: Box, name: str) -> str:
+    """Return a tensor's name, by the layer that it stands in if the name is of such a layer.
+
+    A layer is numbered when a model takes it up, and its parameters may have been named before: conv2d/kernel
+    is what conv2d_17/kernel was called then.
+    """
+    layer, _, last = name.rpartition("/")
+    home = box.module.rpartition("/")[2]
+    if box.kind != "operation" and layer and _numberless(layer.rpartition("/")[2]) == _numberless(home):
+        name = f"{home}/{last}"
+    return printable(name)
+
+
+def _numberless(name: str) -> str:
+    return re.sub(r"_\d+$", "", name)
 
 
 def label_of(box: Box, name: str) -> list[str]:

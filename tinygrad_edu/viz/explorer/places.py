@@ -1,6 +1,5 @@
 """Graphviz' answer as numbers: where it put the boxes of a graph, and along which curves its arrows run."""
 
-import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,7 +25,7 @@ def places(ways: Sequence[Sequence[str]]) -> list[Picture]:
     text = run(["".join(sources) for sources in ways], "plain").decode()
     found: list[Picture] = []
     for line in text.splitlines():
-        kind, *words = shlex.split(line)
+        kind, *words = line.split()
         if kind == "graph":
             _, width, height = (72 * float(word) for word in words)
             found.append(Picture(round(width, 1), round(height, 1), {}, []))

@@ -12,6 +12,7 @@ function go(step, { stay = false } = {}) {
 function refresh() { // all that depends on the step and the selection
   mark();
   show();
+  if (!canvas.contains(document.activeElement)) makeReachable(state.selected ?? current().box ?? data.order[0]);
   const slider = at("step");
   slider.value = state.step;
   slider.setAttribute("aria-valuetext", stepName(state.step));
@@ -96,11 +97,10 @@ canvas.addEventListener("click", (event) => {
   toggle(id);
 });
 canvas.addEventListener("dblclick", (event) => event.preventDefault());
-canvas.addEventListener("focus", () => (shapes.get(canvas.dataset.last) ?? shapes.values().next().value)?.focus({ preventScroll: true }));
 canvas.addEventListener("focusin", (event) => {
   const id = event.target.dataset?.id;
   if (!id) return;
-  canvas.dataset.last = id;
+  makeReachable(id);
   if (event.target.matches(":focus-visible")) bringIntoSight(id);
 });
 
@@ -118,7 +118,7 @@ const keys = {
   ArrowUp: () => moveFocus(-1),
   Home: () => go(0),
   End: () => go(steps.length - 1),
-  b: () => turn > 0 && go(turn),
+  b: () => go(turn),
   o: () => { const id = document.activeElement?.dataset?.id ?? state.selected ?? current().box; if (id) toggle(modules.has(id) ? id : moduleOf(id)); },
   e: () => openAll(),
   c: () => foldAll(),
@@ -143,7 +143,7 @@ addEventListener("keydown", (event) => {
     return modules.has(id) ? toggle(id) : select(id);
   }
   if (event.key === " " && target.matches("button, summary")) return;
-  if ((event.key === "ArrowUp" || event.key === "ArrowDown") && !onShape && target !== canvas) return;
+  if ((event.key === "ArrowUp" || event.key === "ArrowDown") && !onShape) return;
   if (target.closest(".numbers, .formula") && event.key.startsWith("Arrow")) return; // they scroll
   const action = keys[event.key];
   if (!action) return;
@@ -249,7 +249,7 @@ at("search").addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown") { event.preventDefault(); choose(1); }
   if (event.key === "ArrowUp") { event.preventDefault(); choose(-1); }
   if (event.key === "Enter") { event.preventDefault(); take(at("found").querySelectorAll("[role=option]")[chosen]); }
-  if (event.key === "Escape") { endSearch(); canvas.focus(); }
+  if (event.key === "Escape") { endSearch(); canvas.querySelector("[tabindex='0']").focus(); }
 });
 at("found").addEventListener("mousedown", (event) => { event.preventDefault(); take(event.target.closest("[role=option]")); });
 
@@ -258,8 +258,7 @@ at("found").addEventListener("mousedown", (event) => { event.preventDefault(); t
 at("title").textContent = data.title;
 at("facts").textContent = data.facts;
 at("step").max = steps.length - 1;
-document.documentElement.style.setProperty("--turn", turn < 0 ? "100%" : `${(100 * (turn - 0.5)) / (steps.length - 1)}%`);
-canvas.setAttribute("tabindex", "0");
+document.documentElement.style.setProperty("--turn", `${(100 * (turn - 0.5)) / (steps.length - 1)}%`);
 state.open = startsOpen();
 draw();
 refresh();

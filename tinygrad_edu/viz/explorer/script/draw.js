@@ -39,13 +39,17 @@ function draw() {
   for (const [id, rect] of drawn.rects) {
     const shape = modules.has(id) ? drawModule(modules.get(id), rect, frames, nodes) : drawBox(boxes.get(id), rect, nodes);
     shape.dataset.id = id;
-    shape.setAttribute("tabindex", "-1");
     shapes.set(id, shape);
   }
   fitTexts();
+  drawMap();
   mark();
-  const again = shapes.get(focused) ?? null;
-  if (again) again.focus({ preventScroll: true });
+  makeReachable(shapes.has(focused) ? focused : current().box ?? data.order[0]);
+  shapes.get(focused)?.focus({ preventScroll: true });
+}
+
+function makeReachable(id) { // by the tab key: one of them all; the arrow keys lead to the others
+  for (const [other, shape] of shapes) shape.setAttribute("tabindex", other === visible(id) ? "0" : "-1");
 }
 
 function group(parent, rect, kind, label) {
@@ -122,7 +126,7 @@ function mark() { // the step and the selection, as classes
     classes.toggle("active", id === shownActive);
     classes.toggle("selected", id === (state.selected === null ? null : visible(state.selected)) && id !== shownActive);
     classes.toggle("todo", box ? !isComputed(box) : members.first > state.step);
-    classes.toggle("graded", box ? hasGradient(box) : members.last <= state.step && turn >= 0);
+    classes.toggle("graded", box ? hasGradient(box) : members.last <= state.step);
     shape.setAttribute("aria-label", describe(id));
     if (box?.slots) {
       const [value, gradient] = box.slots;
@@ -131,6 +135,7 @@ function mark() { // the step and the selection, as classes
     }
   }
   world.dataset.phase = step.phase;
+  markOnMap(shownActive);
   const flow = clear("flow");
   for (const curve of at("edges").querySelectorAll(".busy")) curve.classList.remove("busy");
   if (active === null) return;

@@ -12,11 +12,11 @@ for (const arrow of data.arrows) {
   boxes.get(arrow.target).ins.push(arrow);
   boxes.get(arrow.source).outs.push(arrow);
 }
-// Step 0 is before everything; then each operation forward, then each backward.
-const steps = [{ phase: "start", box: null }, ...data.steps];
+// Step 0 is before everything; then each operation forward, then each backward; then the end.
+const steps = [{ phase: "start", box: null }, ...data.steps]; // the last is "end": all gradients are there
 steps.forEach((step, i) => { if (step.box) boxes.get(step.box)[step.phase] = i; });
-const turn = steps.findIndex((step) => step.phase === "backward"); // the first step backward, or -1
-const counts = { forward: (turn < 0 ? steps.length : turn) - 1, backward: turn < 0 ? 0 : steps.length - turn };
+const turn = steps.findIndex((step) => step.phase === "backward"); // the first step backward
+const counts = { forward: turn - 1, backward: steps.length - 1 - turn };
 
 const state = { step: 0, selected: null, open: new Set([WHOLE]), playing: false };
 
@@ -56,7 +56,7 @@ function hasFlowed(arrow) {
 
 // All that flows into a box has arrived when the last of its users, in the order of backward, is done.
 function hasGradient(box) {
-  if (turn < 0 || state.step < turn || box.grads.every((grad) => grad === null)) return false;
+  if (state.step < turn || box.grads.every((grad) => grad === null)) return false;
   return box.outs.every((arrow) => arrow.grad === null || hasFlowed(arrow));
 }
 
@@ -91,6 +91,7 @@ function size(id) {
 function stepName(i) {
   const step = steps[i];
   if (step.phase === "start") return "Start: nothing is computed yet";
+  if (step.phase === "end") return "End: every gradient has arrived";
   const box = boxes.get(step.box);
   const place = step.phase === "forward" ? i : i - turn + 1;
   const where = box.path ? ` in ${box.path}` : "";

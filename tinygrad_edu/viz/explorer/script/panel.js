@@ -8,6 +8,7 @@ function show() {
   if (state.selected !== null && boxes.has(state.selected)) content.push(...aboutLeaf(boxes.get(state.selected)));
   else if (state.selected !== null) content.push(...aboutModule(modules.get(state.selected)));
   else if (phase === "start") content.push(...aboutPage());
+  else if (phase === "end") content.push(...aboutEnd());
   else content.push(...(phase === "forward" ? aboutForward : aboutBackward)(boxes.get(box)));
   panel.dataset.phase = state.selected === null ? phase : "selected";
   panel.replaceChildren(...content);
@@ -158,9 +159,22 @@ function handed(arrow) {
     const axes = arrow.summed.length > 1 ? `axes ${arrow.summed.join(", ")}` : `axis ${arrow.summed[0]}`;
     notes.push(`Summed over ${axes}: forward, ${to.shape} was repeated to ${arrow.raw}, and what was copied adds its copies' gradients up.`);
   }
+  const chain = inNumbers(arrow);
+  if (chain) notes.push(chain);
   const others = to.outs.filter((other) => other !== arrow && other.grad !== null).length;
   if (others) notes.push(`${called(to)} is used ${others + 1} times: this is added to what comes from its other uses.`);
   return tensorCard(name, arrow.grad, notes, "gradient");
+}
+
+function inNumbers(arrow) { // the chain rule, where all are single numbers
+  const user = boxes.get(arrow.target);
+  const [given, sent] = [data.tensors[user.grads[0]], data.tensors[arrow.grad]];
+  if (given.shape.length || sent.shape.length) return null;
+  const [g, dx] = [given.numbers[0], sent.numbers[0]];
+  if (typeof g !== "number" || typeof dx !== "number" || g === 0) return null;
+  const y = user.name || "y";
+  const local = element("span", { class: "partial" }, "\u2202", symbol(y), "/\u2202", symbol(arrow.argument));
+  return element("span", {}, "= ", partial(y), " \u00b7 ", local, ` = ${number(g)} \u00b7 ${number(dx / g).replace(/^(\u2212.*)$/, "($1)")}`);
 }
 
 function aboutLeaf(box) {
@@ -201,6 +215,22 @@ function aboutModule(module) {
   ];
 }
 
+function aboutEnd() {
+  const learned = data.boxes.filter((box) => box.kind === "parameter" && box.grads[0] !== null);
+  const norms = learned.map((box) => data.tensors[box.grads[0]].norm);
+  const most = Math.max(...norms.filter((norm) => typeof norm === "number"), 0);
+  const rows = learned.map((box, i) => {
+    const bar = element("span", { class: "bar" });
+    bar.style.width = `${most > 0 && typeof norms[i] === "number" ? (100 * norms[i]) / most : 0}%`;
+    return element("tr", {}, element("td", {}, link(called(box), box.id), element("span", { class: "shape" }, ` ${box.shape}`)), element("td", {}, number(norms[i]), bar));
+  });
+  return [
+    ...heading("end", "Every gradient has arrived", null),
+    element("p", { class: "words" }, "Each says how the loss would change with its parameter. An optimizer now moves every parameter a little against its gradient; then the next step begins."),
+    element("table", { class: "norms" }, element("thead", {}, element("tr", {}, element("th", {}, "parameter"), element("th", {}, "norm of its gradient"))), element("tbody", {}, ...rows)),
+  ];
+}
+
 function aboutPage() {
   const item = (sign, text) => element("li", {}, element("span", { class: `sign ${sign}` }), text);
   const flow = (name, ...text) => element("li", {}, element("b", { class: name }, text[0]), ...text.slice(1));
@@ -209,8 +239,9 @@ function aboutPage() {
     element("p", { class: "words" }, data.facts),
     element("ol", { class: "tour" },
       flow("forward", "Forward", ", operations turn the inputs into the result, from top to bottom."),
-      ...(turn < 0 ? [] : [flow("backward", "Backward", ", each operation turns the gradient of its result into those of its inputs: the chain rule, one factor a step. At the end each parameter has its gradient.")])),
-    element("p", { class: "words" }, "Press ", element("kbd", {}, "\u2192"), " to run the first operation. Click anything to see its numbers; click a module to open or fold it."),
+      flow("backward", "Backward", ", each operation turns the gradient of its result into those of its inputs: the chain rule, one factor a step. At the end each parameter has its gradient.")),
+    jump("Run the first operation", 1),
+    element("p", { class: "words" }, "The key ", element("kbd", {}, "\u2192"), " goes one step on, ", element("kbd", {}, "\u2190"), " one back. Click anything to see its numbers; click a module to open or fold it."),
     element("ul", { class: "signs" }, item("operation", "an operation"), item("parameter", "a parameter: it is learned"), item("input", "an input"), item("module", "a module that is folded")),
   ];
 }

@@ -7,6 +7,7 @@ let gliding = 0;
 
 function apply() {
   world.setAttribute("transform", `translate(${view.x.toFixed(2)},${view.y.toFixed(2)}) scale(${view.scale.toFixed(4)})`);
+  moveMap();
 }
 
 function glide(x, y, scale) {
@@ -74,6 +75,7 @@ const pointers = new Map();
 let dragged = false;
 
 canvas.addEventListener("wheel", (event) => {
+  if (window.top !== window && !event.ctrlKey) return; // within a notebook the wheel scrolls the notebook
   event.preventDefault();
   const box = canvas.getBoundingClientRect();
   const lines = event.deltaMode === 1 ? 16 : 1;
