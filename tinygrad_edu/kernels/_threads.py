@@ -59,6 +59,15 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+def _share() -> int:
+    """How many threads there are by default: all, or those that whoever started this process gave it.
+
+    joblib tells its workers by NUMBA_NUM_THREADS, Dask and schedulers of clusters by OMP_NUM_THREADS.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # one for each level of nesting
+    return min(_cores(), int(given)) if given.isdigit() and int(given) > 0 else _cores()
+
+
 def _checked(n: Any, name: str) -> int:
     most = _cores()
     try:
@@ -77,9 +86,10 @@ def _checked(n: Any, name: str) -> int:
 def set_num_threads(n: int, /) -> None:
     """Choose how many threads compute, for our kernels and for BLAS alike, in the whole process.
 
-    The default is the environment variable ``TINYGRAD_EDU_NUM_THREADS``, or else every core that the
-    process may use. Results don't depend on it, up to BLAS' rounding in large products. While kernels run
-    on several threads BLAS has one, since two pools would fight for the same cores.
+    The default is the environment variable ``TINYGRAD_EDU_NUM_THREADS``, or else ``OMP_NUM_THREADS``, or
+    every core that the process may use; a worker of joblib or Dask gets its share of them. Results don't
+    depend on it, up to BLAS' rounding in large products. While kernels run on several threads BLAS has one,
+    since two pools would fight for the same cores.
 
     Parameters
     ----------
@@ -118,7 +128,9 @@ def get_num_threads() -> int:
     if _count is None:
         given = os.environ.get(_VARIABLE)
         if given is None:
-            _count = _cores()
+            _count = _share()
+        elif given.isdigit() and int(given) > _cores() and "NUMBA_NUM_THREADS" in os.environ:
+            set_num_threads(_cores())  # a worker, which has inherited the variable, and has but a share
         else:
             set_num_threads(_checked(given, f"the environment variable {_VARIABLE}"))
     assert _count is not None

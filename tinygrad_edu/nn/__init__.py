@@ -6,6 +6,9 @@
 40630
 """
 
+from importlib import import_module
+from typing import Any
+
 from . import (
     activations,
     backend,
@@ -35,6 +38,14 @@ from .parameter import Parameter
 
 config = backend  # Keras has both names
 Variable = Parameter
+
+
+def __getattr__(name: str) -> Any:
+    """Let nn.estimators be there without an import of its own; it needs scikit-learn, and nn doesn't."""
+    if name == "estimators":
+        return import_module(f"{__name__}.estimators")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Loss",

@@ -47,8 +47,13 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True) -> None:
     Raises ArgumentError for a model that isn't built or can't be described, FileError if the file can't be
     written.
     """
-    model.check_built("save")
     check_free(filepath, overwrite)
+    write_described(filepath, NOTE, *packed_model(model))
+
+
+def packed_model(model: Model) -> tuple[dict[str, Any], Arrays]:
+    """Return what describes a model, as JSON can hold it, and its arrays by name; see ``save_model``."""
+    model.check_built("save")
     description = {"version": VERSION, "model": _checked_description(model)}
     arrays = {f"model/{path}": w.data for path, w in model.named_weights()}
     if model.optimizer is not None and model.objective is not None:
@@ -62,11 +67,16 @@ def save_model(model: Model, filepath: Any, overwrite: bool = True) -> None:
             warnings.warn(
                 f"save: {model.name} is saved without its optimizer, loss and metrics, which can't be "
                 f"described ({error}); call compile() again after loading",
-                stacklevel=3,
+                stacklevel=4,
             )
     description["random"] = describe_random(model)
+    return description, arrays
+
+
+def write_described(filepath: Any, note: str, description: Any, arrays: Arrays) -> None:
+    """Write arrays with a description of them and a checksum over both, which ``read_described`` asks for."""
     description = json.loads(_json(description))
-    write_arrays(filepath, arrays, {NOTE: _json(description | {"checksum": _checksum(description, arrays)})})
+    write_arrays(filepath, arrays, {note: _json(description | {"checksum": _checksum(description, arrays)})})
 
 
 def _checked_description(model: Model) -> dict[str, Any]:
@@ -139,12 +149,17 @@ def load_model(
         raise FileError(f"{path} has arrays alone; build the model, and call model.load_weights(path)")
     try:
         with custom_object_scope(custom_objects or {}):
-            model = _model(description, _below("model/", arrays))
-            if compile and "compile" in description:
-                restore_training(model, description["compile"], _below("optimizer/", arrays))
-            restore_random(model, description["random"])
+            return unpacked_model(description, arrays, compile)
     except Exception as error:  # a description can let constructors fail in any way
         raise FileError(f"{path}: the saved model can't be built: {error}") from error
+
+
+def unpacked_model(description: Mapping[str, Any], arrays: Arrays, compile: bool = True) -> Model:
+    """Build the model that ``packed_model`` described; what is wrong with a description raises anything."""
+    model = _model(description, _below("model/", arrays))
+    if compile and "compile" in description:
+        restore_training(model, description["compile"], _below("optimizer/", arrays))
+    restore_random(model, description["random"])
     return model
 
 
@@ -172,9 +187,13 @@ def _is_keras(path: Path) -> bool:
 
 
 def _contents(path: Path) -> tuple[dict[str, Any] | None, Arrays]:
-    """Return the description, if there is one, and the arrays of a safetensors file."""
+    return read_described(path, NOTE, VERSION)
+
+
+def read_described(path: Path, note: str, reads: int) -> tuple[dict[str, Any] | None, Arrays]:
+    """Return the description under a name, if there is one, and the arrays of a safetensors file."""
     arrays, notes = read_arrays(path)
-    text = notes.get(NOTE)
+    text = notes.get(note)
     if text is None:
         return None, arrays
     if len(text) > LARGEST:
@@ -184,8 +203,8 @@ def _contents(path: Path) -> tuple[dict[str, Any] | None, Arrays]:
     except (ValueError, RecursionError) as error:
         raise FileError(f"{path}: its description can't be read: {error}") from None
     version = description.get("version") if isinstance(description, dict) else None
-    if version != VERSION:
-        raise FileError(f"{path} has version {version!r:.20}, and this package reads {VERSION}")
+    if version != reads:
+        raise FileError(f"{path} has version {version!r:.20}, and this package reads {reads}")
     if description.pop("checksum", None) != _checksum(description, arrays):
         raise FileError(f"{path} is damaged: its numbers or its description aren't those that were saved")
     return description, arrays
