@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_edu.data.mapped import file_reader
 from tinygrad_edu.errors import DataError
 
 __all__ = ["arrays_of", "each", "is_source", "named", "stacked", "taker"]
@@ -50,11 +51,13 @@ def taker(array: NDArray[Any]) -> Callable[[NDArray[np.intp] | slice], NDArray[A
     behind an idx header often aren't. Sorting the rows and putting them back afterwards made warm maps a
     fifth slower and cold ones no faster.
 
-    Pages of a large map are given back to the system as soon as they were read, since an epoch would
-    otherwise gather the whole file in this process' memory.
+    Of a large map, rows in any order are read from its file. Where that can't be done, its pages are given
+    back to the system as soon as they were read, since an epoch would otherwise gather the whole file in this
+    process' memory.
     """
     native = array.dtype.newbyteorder("=")
     pages = _pages(array)
+    read = None if pages is None else file_reader(array)
 
     def of_memory(rows: NDArray[np.intp] | slice) -> NDArray[Any]:
         return np.array(array[rows], dtype=native, copy=isinstance(rows, slice) or None)
@@ -63,6 +66,8 @@ def taker(array: NDArray[Any]) -> Callable[[NDArray[np.intp] | slice], NDArray[A
         assert pages is not None
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(array)))
+        elif read is not None and (batch := read(rows)) is not None:
+            return batch.astype(native, copy=False)
         batch = np.empty((len(rows), *array.shape[1:]), native)
         for start in range(0, len(rows), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
