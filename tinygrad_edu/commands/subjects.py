@@ -4,12 +4,14 @@ The named ones are as the course builds them, their weights fresh from seed 0.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, FileError
+from ..context import no_grad
+from ..errors import ArgumentError, FileError, TinygradEduError
 from ..tensor import Tensor
 
 __all__ = ["NAMES", "Subject", "find_subject"]
@@ -79,8 +81,21 @@ def _example(model: Any) -> tuple[Any, Any]:
     else:
         x = np.random.default_rng(0).standard_normal((1, *shape[1:])).astype("float32")
         label = np.zeros(1, "int64")
-    output = tuple(model.predict(x, verbose=0).shape)
-    return x, label if len(output) == 2 and output[1] > label[0] else np.zeros(output, "float32")
+    return x, _target(model, x, label)
+
+
+def _target(model: Any, x: Any, label: Any) -> Any:
+    """Return what a model's loss takes: a class, a row with one 1, or zeros in the output's shape."""
+    with no_grad():
+        output = model(x, training=False)
+        row = np.zeros(output.shape, output.dtype)
+        if row.ndim == 2 and label[0] < row.shape[1]:
+            row[0, label[0]] = 1.0
+            if model.objective is not None:
+                with suppress(TinygradEduError):
+                    model.compute_loss(x, label, output)
+                    return label
+    return row
 
 
 def _digit() -> tuple[Any, Any]:
