@@ -1,5 +1,6 @@
 """Graphs of models: called once on an example or on zeros, drawn whole, and left as they were."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -76,6 +77,18 @@ def test_each_layer_is_one_box_with_its_parameters_and_its_shape(model_and_input
         if isinstance(model, nn.Sequential):
             assert box.shape[1:] == children[name].compute_output_shape(children[name].input_shape)[1:]
     assert set(drawn(graph.svg)[0]) == {box.id for box in graph.nodes}
+
+
+def test_weights_are_called_as_their_layers_are_in_the_model():
+    x = nn.Input((8, 8, 1))
+    y = nn.Conv2D(2, 3)(nn.Conv2D(2, 3, name="first")(x))
+    model = nn.Model(x, nn.BatchNormalization()(nn.Conv2D(2, 3)(y)))
+    loss = model(te.Tensor(np.ones((1, 8, 8, 1), "f4"))).sum()
+    for graph in (viz.graph(model), viz.graph(loss), viz.graph(loss, trace=True)):
+        weights = [box for box in graph.nodes if box.kind == "parameter"]
+        for box in weights:
+            assert box.title.split("/")[-2] == box.module.split("/")[-1]
+        assert {"first/kernel", "conv2d/kernel", "conv2d_1/kernel"} <= {box.title for box in weights}
 
 
 def test_drawing_changes_nothing(model_and_inputs):
@@ -159,7 +172,9 @@ def test_after_backward_parameters_have_the_norms_of_their_gradients():
     for name, norm in found.items():
         assert norm == pytest.approx(np.linalg.norm(tensors[name].grad.data), rel=1e-5)
     scale = Scale.of(graph)
-    assert (scale.low, scale.high) == (min(found.values()), max(found.values()))
+    assert scale.high == max(found.values())
+    assert scale.low <= min(found.values())
+    assert {scale.fill(norm) for norm in found.values()} < set(re.findall('fill="(#[0-9a-f]{6})"', graph.svg))
     assert "norm of the gradient" in graph.svg
     # The legend is no box.
     assert set(drawn(graph.svg)[0]) == {box.id for box in graph.nodes}

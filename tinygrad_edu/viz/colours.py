@@ -13,6 +13,7 @@ __all__ = ["Scale"]
 
 # From light to darker and from yellow to red at once: told apart in grey too, and dark text is legible.
 _RAMP = ("#fff7dc", "#fee3a6", "#fcc67a", "#f7a35f", "#ec7f54")
+_LEAST = 100.0  # the scale goes down to so small a part of the largest, that equals don't look different
 _NONE, _ZERO, _STRANGE = "#ffffff", "#d9d9d9", "#dda3c4"
 
 
@@ -20,7 +21,7 @@ _NONE, _ZERO, _STRANGE = "#ffffff", "#d9d9d9", "#dda3c4"
 class Scale:
     """The colours between the smallest and the largest norm in a picture that is neither 0 nor infinite."""
 
-    low: float
+    low: float  # at most a hundredth of the largest
     high: float
     zeros: bool  # whether there are gradients that are all 0
     strange: bool  # whether there are any with nan or inf
@@ -33,7 +34,8 @@ class Scale:
             return None
         finite = [n for n in norms if isfinite(n) and n > 0]
         strange = any(not isfinite(n) for n in norms)
-        return cls(min(finite, default=0.0), max(finite, default=0.0), 0.0 in norms, strange)
+        high = max(finite, default=0.0)
+        return cls(min([high / _LEAST, *finite]), high, 0.0 in norms, strange)
 
     def fill(self, norm: float | None) -> str:
         """Return the colour of a gradient; white where there is none.
@@ -48,8 +50,6 @@ class Scale:
             return _STRANGE
         if norm == 0:
             return _ZERO
-        if self.high <= self.low:
-            return _RAMP[-1]
         share = (log10(norm) - log10(self.low)) / (log10(self.high) - log10(self.low))
         return _RAMP[min(int(share * len(_RAMP)), len(_RAMP) - 1)]
 
@@ -60,8 +60,6 @@ class Scale:
             cells = [(colour, " " * 6) for colour in _RAMP]
             cells[0] = (_RAMP[0], f" {short(self.low)} ")
             cells[-1] = (_RAMP[-1], f" {short(self.high)} ")
-        elif self.high:
-            cells = [(_RAMP[-1], f" {short(self.high)} ")]
         if self.zeros:
             cells.append((_ZERO, " 0 "))
         if self.strange:

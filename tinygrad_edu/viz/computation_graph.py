@@ -248,7 +248,8 @@ class _Painter:
         kind: Kind = "parameter" if not given and (learned or isinstance(x, Parameter)) else "input"
         count = prod(shape) if kind == "parameter" else 0
         traced: Any = self.trace and self.trace[key]
-        name = title = traced.name if traced else getattr(x, "name", None) or ""
+        name = traced.name if traced else getattr(x, "name", None) or ""
+        name = title = _called_now(name, module)
         lines = []
         if shape == () and not isinstance(x, Constant):
             title = f"{name} = {short(x.item())}" if name else short(x.item())
@@ -304,6 +305,14 @@ class _Painter:
     def shape_line(shape: Any, dtype: str) -> str:
         # float32 is what one expects; that labels are whole numbers is worth the room.
         return str(shape) if dtype in ("", "float32") else f"{shape} {dtype}"
+
+
+def _called_now(name: str, module: str) -> str:
+    """Give a weight its layer's present name: in a model, the second conv2d became conv2d_1."""
+    owner, _, own = name.rpartition("/")
+    layer, now = (path.rpartition("/")[2] for path in (owner, module))
+    numbered = now.startswith(f"{layer}_") and now[len(layer) + 1 :].isdigit()
+    return f"{owner.removesuffix(layer)}{now}/{own}" if layer and numbered else name
 
 
 def _is_number(x: Any) -> bool:

@@ -118,7 +118,7 @@ def _frame(path: str, number: int) -> "Digraph":
     return Digraph(
         f"cluster_{number}",
         graph_attr={
-            "label": f"<<B>{_html(name)}</B>{' ' * 2 * len(name)}>",
+            "label": f"<<B>{_html(name)}</B>{' ' * 3 * len(name)}>",
             "tooltip": _tooltip(path),
             "style": "rounded",
             "color": "#aaaaaa",
