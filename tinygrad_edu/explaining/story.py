@@ -1,7 +1,7 @@
 """From a trace to an explanation: the operations forward, the rules backward, what the parameters get."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from math import prod
 
 import numpy as np
@@ -24,7 +24,7 @@ def sections_of(trace: Trace, chosen: Collection[str], remark: str) -> tuple[Sec
     entries = _forward_entries(shown, names)
     found = [
         _introduction(trace, names, remark),
-        Section("What goes in", (), tuple(_listed([_leaf(x, names) for x in leaves]))),
+        Section("What goes in", (), tuple(_listed(leaves, names, _leaf))),
         Section("Forward", (), tuple(_with_gaps(trace.steps, chosen, entries, names))),
     ]
     walked = list(trace.walked())
@@ -33,7 +33,7 @@ def sections_of(trace: Trace, chosen: Collection[str], remark: str) -> tuple[Sec
     parameters = [x for x in leaves if x.kind == "parameter"]
     if parameters:
         text = "These are the gradients that backward() adds to the parameters' .grad."
-        results = tuple(_listed([result_entry(x, names) for x in parameters]))
+        results = tuple(_listed(parameters, names, result_entry))
         found.append(Section("What the parameters get", (text,), results))
     if not remark and (chain := chain_section(trace, names)) is not None:
         found.append(chain)
@@ -74,10 +74,11 @@ def _many(n: int, what: str) -> str:
 _MOST = 12  # parameters that are listed
 
 
-def _listed(entries: list[Entry]) -> Iterator[Entry]:
-    yield from entries[:_MOST]
-    if len(entries) > _MOST:
-        yield Entry(None, (f"… and {len(entries) - _MOST} more",), "")
+def _listed(leaves: list[Leaf], names: Symbols, entry: Callable[[Leaf, Symbols], Entry]) -> Iterator[Entry]:
+    for x in leaves[:_MOST]:
+        yield entry(x, names)
+    if len(leaves) > _MOST:
+        yield Entry(None, (f"… and {len(leaves) - _MOST} more",), "")
 
 
 def _leaf(x: Leaf, names: Symbols) -> Entry:

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ..autograd import starts_of, walk
-from ..context import is_ours, source_line
+from ..context import SourceLine, is_ours, source_line
 from ..errors import ArgumentError
-from ..function import Node, Part, input_names, shape_of
+from ..function import Function, Node, Part, input_names, shape_of
 from ..tensor import Tensor
 from .backward import Watch, summed
 from .forward import check, reachable, run_again
@@ -83,7 +83,11 @@ def trace_gradient(
     watch = Watch(starts, keep)
     with watch, np.errstate(all="ignore"):
         found = walk(starts, create_graph=False, retain=True)
-    steps = tuple([_step(node, ids, known, values[node], watch) for node in nodes])
+    lines = {where: source_line(where) for where in {node.where for node in nodes}}
+    asked = {fn: _asked(fn) for fn in {node.fn for node in nodes}}
+    steps = tuple(
+        [_step(node, ids, known, values[node], watch, lines[node.where], asked[node.fn]) for node in nodes]
+    )
     return Trace(
         steps,
         tuple([_leaf(ids[key], x, known, watch, found, keep, ids) for key, x in leaves]),
@@ -143,8 +147,19 @@ def _key(x: Any) -> int:
     return id(getattr(x, "node", None) or x)
 
 
+def _asked(fn: type[Function]) -> tuple[str, ...]:
+    """Return what a rule has kept for it, by the names that it uses."""
+    return tuple(name for name in list(signature(fn.backward).parameters)[1:] if name != "needs")
+
+
 def _step(
-    node: Node, ids: Mapping[Any, str], known: Mapping[int, str], values: tuple[Numbers, ...], watch: Watch
+    node: Node,
+    ids: Mapping[Any, str],
+    known: Mapping[int, str],
+    values: tuple[Numbers, ...],
+    watch: Watch,
+    line: SourceLine | None,
+    asked: tuple[str, ...],
 ) -> Step:
     fn, keep = node.fn, watch.keep
     n = len(node.inputs)
@@ -167,7 +182,6 @@ def _step(
     )
     params = {key: Numbers.of(x, keep) if isinstance(x, np.ndarray) else x for key, x in node.params.items()}
     seen = watch.seen.get(node, {})
-    asked = list(signature(fn.backward).parameters)[1:]
     return Step(
         id=ids[id(node)],
         order=node.order,
@@ -177,11 +191,11 @@ def _step(
         words=fn.words,
         name=known.get(id(node), ""),
         module=node.module,
-        line=source_line(node.where),
+        line=line,
         params=MappingProxyType(params),
         inputs=inputs,
         values=values,
-        saved=tuple(name for name in asked if name != "needs"),
+        saved=asked,
         gradients=tuple(
             [watch.gradient(node, i, seen[i], ids) if i in seen else None for i in range(len(values))]
         ),

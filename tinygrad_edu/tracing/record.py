@@ -43,15 +43,19 @@ class Numbers:
     @classmethod
     def of(cls, x: Any, keep: int | None = None) -> "Numbers":
         x = np.asarray(x)
-        finite = x if x.dtype.kind != "f" else x[np.isfinite(x)]
         low = high = mean = norm = float("nan")
         histogram: tuple[int, ...] = ()
-        with np.errstate(all="ignore"):  # the squares of large numbers may be infinite
-            if finite.size:
+        finite = x
+        if x.dtype.kind == "f" and not (good := np.isfinite(x)).all():
+            finite = x[good]
+        if x.size == 1 and finite.size:  # graphs of single numbers have thousands of them
+            low = high = mean = float(x.item())
+            norm = abs(low)
+        elif finite.size:
+            with np.errstate(all="ignore"):  # the squares of large numbers may be infinite
                 low, high = float(finite.min()), float(finite.max())
                 mean = float(finite.mean(dtype=np.float64))
                 norm = float(np.sqrt(np.square(finite, dtype=np.float64).sum()))
-            if finite.size and x.size > 1:
                 span = high / 2 - low / 2  # by halves, as the largest float minus the smallest is infinite
                 places = (finite.astype(np.float64) / 2 - low / 2) * (32 / span if span > 0 else 0.0)
                 counts = np.bincount(np.clip(np.nan_to_num(places), 0, 31).astype(int).ravel(), minlength=32)
