@@ -115,8 +115,8 @@ def explain(
         steps = steps[: (limit + 1) // 2] + steps[len(steps) - limit // 2 :]
         remark += (
             f"To keep it readable, {len(left)} operations in the middle are left out ({', '.join(counts)}"
-            f"{' …' if len(counts) == 5 else ''}). Ask for all (limit=None, --all) or for those near a tensor or in "
-            "a module (around=, --around)."
+            f"{' …' if len(counts) == 5 else ''}). Ask for all (limit=None, --all) or for those near a "
+            "tensor or in a module (around=, --around)."
         )
     return Explanation(trace, sections_of(trace, {step.id for step in steps}, remark.strip()))
 
