@@ -81,7 +81,7 @@ def scalar_graph(steps):
 
 
 @given(STEPS)
-@settings(max_examples=40)
+@settings(max_examples=2 * settings().max_examples)
 def test_the_chain_rule_of_single_numbers(steps):
     """Each line of symbols has the terms of its line of numbers, and these give the gradient."""
     a, b, loss = scalar_graph(steps)
@@ -132,7 +132,7 @@ def test_a_gradient_may_be_given():
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_every_operation_can_be_explained(name):
     @given(st.data())
-    @settings(max_examples=2)
+    @settings(max_examples=settings().max_examples // 10)
     def run(data):
         case = data.draw(cases(name))
         inputs = [Tensor(x, requires_grad=True) if is_float(x) else x for x in case.inputs]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from graph_cases import inside, leaf, mlp_loss, tape
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from operations_table import DIFFERENTIABLE, TABLE, call_of, cases, is_float
 
@@ -62,6 +62,7 @@ def check(trace, outputs, leaves, gradients=None):
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_every_operation(name):
     @given(st.data())
+    @settings(max_examples=settings().max_examples // 2)
     def run(data):
         case = data.draw(cases(name))
         inputs = [
