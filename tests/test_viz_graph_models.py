@@ -147,11 +147,34 @@ def test_inputs_of_open_shape_need_an_example():
     assert viz.graph(model, np.ones((1, 8, 8, 1))).nodes[-1].shape == (1, 8, 8, 2)
 
 
+def test_lists_of_numbers_and_models_that_give_dicts_or_nothing():
+    graph = viz.graph(nn.Dense(3), [[1.0, 2.0]])
+    assert [(box.title, box.shape) for box in graph.nodes if box.kind == "input"] == [("input", (1, 2))]
+    assert not any("result" in line for box in graph.nodes for line in box.lines)
+
+    class Both(nn.Module):
+        def call(self, x):
+            return {"double": x * 2.0, "count": 3}
+
+    assert [box.title for box in viz.graph(Both(), np.ones(2)).nodes if box.is_result] == ["multiply"]
+
+    class Number(nn.Module):
+        def call(self, x):
+            return 3
+
+    with pytest.raises(ArgumentError, match="number returned int, and no tensor"):
+        viz.graph(Number(), np.ones(2))
+
+
 def test_inputs_and_traces_are_refused_where_they_mean_nothing():
     with pytest.raises(ArgumentError, match="inputs are for a model"):
         viz.graph(leaf(2) * 2.0, np.ones(2))
     with pytest.raises(ArgumentError, match="give its loss"):
         viz.graph(nn.models.mlp(2), trace=True)
+    with pytest.raises(DTypeError, match="trace must be True, False or a Trace, got str"):
+        viz.graph(leaf(2) * 2.0, trace="yes")
+    with pytest.raises(DTypeError, match="fold must name modules"):
+        viz.graph(leaf(2) * 2.0, fold=3)
     with pytest.raises(DTypeError, match="or a model, got Dataset"):
         viz.graph(data.digits())
 

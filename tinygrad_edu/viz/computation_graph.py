@@ -112,6 +112,11 @@ def graph(
         )
     if depth is not None and (not isinstance(depth, int) or depth < 0):
         raise ArgumentError(f"viz.graph: depth must be a whole number of at least 0, got {depth!r}")
+    if not isinstance(trace, bool | Trace):
+        raise DTypeError(f"viz.graph: trace must be True, False or a Trace, got {type(trace).__name__}")
+    names = [fold] if isinstance(fold, str) else list(fold) if isinstance(fold, Iterable) else [fold]
+    if not all(isinstance(name, str) for name in names):
+        raise DTypeError(f"viz.graph: fold must name modules, such as 'encoder' or ['encoder'], got {fold!r}")
     given: list[Tensor] = []
     results: list[Any]
     if isinstance(tensor, Module):
@@ -127,7 +132,6 @@ def graph(
             raise DTypeError(f"viz.graph: expected a Tensor, some of them or a model, got {type(t).__name__}")
     if not results:
         raise ArgumentError("viz.graph: expected at least one tensor, got an empty list")
-    names = [fold] if isinstance(fold, str) else list(fold)
     painter = _Painter(results, given, show_shapes, show_gradients)
     if depth is None and not names:
         _check_size(len(painter.things), limit)
@@ -214,6 +218,8 @@ class _Painter:
         step: Any = self.trace and self.trace[id]
         name = step.name if step else result.name if result is not None else ""
         value = step.value.array if step and step.value.whole else None if result is None else result.data
+        if self.of_model:
+            value = None  # what a model makes of zeros says nothing
         if value is not None and value.size <= SMALL and not (step and step.several):
             lines.append(f"{name or ('value' if result is None else 'result')} = {short_array(value)}")
         elif name:

@@ -28,7 +28,7 @@ def record_model(model: Module, inputs: Any = None) -> tuple[list[Tensor], list[
     Raises
     ------
     ArgumentError
-        Without inputs, if the model doesn't know their shapes.
+        Without inputs, if the model doesn't know their shapes; if it returns no tensor.
     """
     arguments = _example(model, inputs)
     if any(module.waits for module in model.modules()):
@@ -36,7 +36,10 @@ def record_model(model: Module, inputs: Any = None) -> tuple[list[Tensor], list[
             model(*arguments, training=False)
     with _untouched(model), _all_recorded(model):
         result = model(*arguments, training=False)
-    return [t for t in flatten(result) if isinstance(t, Tensor)], flatten(list(arguments))
+    results = [t for t in flatten(result) if isinstance(t, Tensor)]
+    if not results:
+        raise ArgumentError(f"viz.graph: {model.name} returned {type(result).__name__}, and no tensor in it")
+    return results, flatten(list(arguments))
 
 
 def _example(model: Any, inputs: Any) -> tuple[Any, ...]:
@@ -45,8 +48,9 @@ def _example(model: Any, inputs: Any) -> tuple[Any, ...]:
     if inputs is not None:
         arguments = inputs if isinstance(inputs, tuple) and is_structure(inputs) else (inputs,)
         names = iter(symbol.name for symbol in flatten(graph.inputs)) if graph is not None else iter(())
-        form = mapped(lambda x: _leaf(model, x, next(names, "input")), list(arguments), is_structure)
-        return tuple(form)
+        return tuple(
+            mapped(lambda x: _leaf(model, x, next(names, "input")), a, is_structure) for a in arguments
+        )
     if graph is not None:
         return (mapped(lambda s: _leaf(model, _zeros(model, s.shape, s.dtype), s.name), graph.inputs),)
     shapes = getattr(model, "input_shape", None)
