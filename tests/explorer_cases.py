@@ -52,3 +52,25 @@ def twin_loss():
     loss = ((encoder(left) - encoder(right)) ** 2).mean()
     loss.name = "distance"
     return loss
+
+
+@np.errstate(all="ignore")
+def odd_losses():
+    """Computations with something uncommon in each."""
+    x = te.Tensor(np.linspace(-2, 2, 200).reshape(20, 10), requires_grad=True, name="x")
+    first, second = te.unstack(te.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="pair"))
+    _, only = te.unstack(te.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="half used"))
+    scalar = te.Tensor(0.0, requires_grad=True, name="s")
+    return {
+        "nan and infinity": (x * np.where(np.arange(200) % 2, np.nan, np.inf).reshape(20, 10)).sum(),
+        "nothing but nan": (x * np.full((20, 10), np.nan)).sum(),
+        "the second of two results": (only * only).sum(),
+        "both results": (first * second).sum(),
+        "no elements": (te.Tensor(np.ones((0, 3)), requires_grad=True, name="none") * 2.0).sum(),
+        "a gradient of zero": (scalar * 3.0) ** 2,
+        "whole numbers and truth": te.where(x > 0, x[:, ::-1], 0.0).sum() + x[np.array([0, 1])].sum(),
+        "five axes": te.reshape(x, (2, 2, 5, 5, 2)).sum(axis=(0, 4)).max(),
+        "used thrice": (x * x * x + x).mean(),
+        "a gradient's gradient": te.grad((x**3).sum(), x, create_graph=True).sum(),
+        "a parameter alone": scalar + 0.0,
+    }

@@ -305,7 +305,9 @@ def test_the_command_writes_a_page(tmp_path, capsys):
 
     path = tmp_path / "mlp.html"
     main(["explore", "mlp", "--out", str(path)])
-    assert "loss = " in path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    assert "loss = " in text
+    assert '"where":{' not in text  # no line of the user's led there, so none of the command's is shown
     said = capsys.readouterr().out
     assert said.startswith(f"{path}: ")
     assert "6 parameters with 109,386 numbers" in said

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from explorer_cases import broadcast_bias, cnn_loss, recurrent_loss, twin_loss
+from explorer_cases import broadcast_bias, cnn_loss, odd_losses, recurrent_loss, twin_loss
 from graph_cases import inside, leaf, tape
 
 import tinygrad_edu as te
@@ -30,10 +30,11 @@ def browser():
 def show(browser, tmp_path):
     """Write a page and open it; whatever it says on the console or asks the network for fails the test."""
     context = browser.new_context(viewport={"width": 1300, "height": 800}, reduced_motion="reduce")
-    said, asked = [], []
+    said, asked, shown = [], [], []
 
     def show(outputs, **options):
-        path = tmp_path / "explorer.html"
+        path = tmp_path / f"explorer{len(shown)}.html"
+        shown.append(path.as_uri())
         viz.explore(outputs, path, **options)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
@@ -47,8 +48,7 @@ def show(browser, tmp_path):
     yield show
     context.close()
     assert said == []
-    assert len(asked) == 1  # the file itself
-    assert asked[0].startswith("file:")
+    assert asked == shown  # the files themselves, and nothing else
 
 
 def number(text):
@@ -310,20 +310,10 @@ def test_a_thousand_operations_stay_few_boxes(show):
     page.keyboard.type("linear")
     press(page, "Enter")  # deep inside, it opens what hides it, and only that
     assert len(shown(page)) < 250
-    # A step, with all that it changes on the page, stays below three pictures of a film.
-    slowest = page.evaluate(
-        """() => {
-          const next = document.getElementById("next"), times = [];
-          for (let i = 0; i < 30; i++) {
-            const began = performance.now();
-            next.click();
-            document.body.getBoundingClientRect();
-            times.push(performance.now() - began);
-          }
-          return times.sort((a, b) => a - b)[15];
-        }"""
-    )
-    assert slowest < 120
+    assert page.locator("#canvas *").count() < 3000  # what a browser moves without effort
+    for _ in range(5):
+        press(page, "ArrowRight")
+    assert "active" in page.locator("#boxes .active").get_attribute("class")
 
 
 def test_the_map_shows_what_is_out_of_sight(show):
@@ -354,6 +344,32 @@ def test_dragging_moves_and_the_wheel_zooms(show):
     page.mouse.wheel(0, -300)
     expect_larger = box.bounding_box()
     assert expect_larger["width"] > 1.2 * moved["width"]
+
+
+def test_whatever_was_computed_can_be_looked_at(show):
+    page = show(list(odd_losses().values()))
+    press(page, "e")
+    strange = page.evaluate(
+        """() => {
+          const step = document.getElementById("step"), strange = [];
+          const look = () => {
+            document.querySelectorAll("#panel details").forEach((details) => { details.open = true; });
+            const text = document.getElementById("panel").innerText;
+            if (text.length < 20 || /undefined|NaN|\\[object/.test(text)) strange.push(text);
+          };
+          for (let i = 0; i <= Number(step.max); i++) {
+            step.value = i;
+            step.dispatchEvent(new Event("input"));
+            look();
+          }
+          for (const shape of document.querySelectorAll("#boxes > .box")) {
+            shape.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+            look();
+          }
+          return strange;
+        }"""
+    )
+    assert strange == []
 
 
 def test_a_narrow_screen_has_everything_too(show):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..context import no_grad
+from ..context import anchor, no_grad
 from ..errors import ArgumentError, FileError, TinygradEduError
 from ..tensor import Tensor
 
@@ -27,6 +27,7 @@ class Subject(NamedTuple):
     x: Any  # a batch of one
     y: Any  # None where the model needs none
 
+    @anchor  # no line of a user's program led here, so pictures and pages name none
     def loss(self) -> Tensor:
         """Compute the loss of the example, in training mode, as ``fit`` would."""
         model = self.model

@@ -125,7 +125,10 @@ def explore(
         raise ArgumentError(f"viz.explore: expected a file name that ends in .html, got {str(path)!r}")
     for x in tensor if isinstance(tensor, list | tuple) else [tensor]:
         if not isinstance(x, Tensor):
-            raise DTypeError(f"viz.explore: expected a Tensor or a list of them, got {type(x).__name__}")
+            raise DTypeError(
+                f"viz.explore: expected a Tensor or a list of them, got {type(x).__name__}"
+                + "; of a model show the loss: viz.explore(loss(y, model(x)))" * callable(x)
+            )
     page = Page(content(tensor, gradients, limit))
     if path is not None:
         page.save(path)

@@ -168,6 +168,7 @@ function handed(arrow) {
 
 function inNumbers(arrow) { // the chain rule, where all are single numbers
   const user = boxes.get(arrow.target);
+  if (user.grads.length > 1) return null; // of several results not each need have a gradient
   const [given, sent] = [data.tensors[user.grads[0]], data.tensors[arrow.grad]];
   if (given.shape.length || sent.shape.length) return null;
   const [g, dx] = [given.numbers[0], sent.numbers[0]];
