@@ -26,17 +26,25 @@ if TYPE_CHECKING:
     from .explorer import explore as explore
     from .folding import fold as fold
     from .galleries import show_images as show_images
+    from .gradients import gradient_flow as gradient_flow
+    from .gradients import layer_history as layer_history
     from .overlaps import segmentation as segmentation
     from .scores import confusion_matrix as confusion_matrix
     from .scores import precision_recall_curve as precision_recall_curve
     from .scores import roc_curve as roc_curve
     from .structures import show_molecules as show_molecules
+    from .surfaces import optimizer_paths as optimizer_paths
+    from .surfaces import surface as surface
+    from .units import activations as activations
+    from .watching import LayerWatch as LayerWatch
 
 # A file must not be called as what it exports: its import would put the module in the function's place.
 _HOMES = {
     "Console": "console",
     "Graph": "boxes",
+    "LayerWatch": "watching",
     "Page": "explorer",
+    "activations": "units",
     "animate_backward": "animation",
     "class_balance": "distributions",
     "confusion_matrix": "scores",
@@ -46,10 +54,13 @@ _HOMES = {
     "feature_maps": "convolutions",
     "filters": "convolutions",
     "fold": "folding",
+    "gradient_flow": "gradients",
     "graph": "computation_graph",
     "histograms": "distributions",
     "latent_grid": "codes",
     "latent_space": "codes",
+    "layer_history": "gradients",
+    "optimizer_paths": "surfaces",
     "plot_history": "curves",
     "precision_recall_curve": "scores",
     "reconstructions": "codes",
@@ -58,12 +69,15 @@ _HOMES = {
     "segmentation": "overlaps",
     "show_images": "galleries",
     "show_molecules": "structures",
+    "surface": "surfaces",
 }
 
 __all__ = [
     "Console",
     "Graph",
+    "LayerWatch",
     "Page",
+    "activations",
     "animate_backward",
     "class_balance",
     "confusion_matrix",
@@ -73,10 +87,13 @@ __all__ = [
     "feature_maps",
     "filters",
     "fold",
+    "gradient_flow",
     "graph",
     "histograms",
     "latent_grid",
     "latent_space",
+    "layer_history",
+    "optimizer_paths",
     "plot_history",
     "precision_recall_curve",
     "reconstructions",
@@ -85,6 +102,7 @@ __all__ = [
     "segmentation",
     "show_images",
     "show_molecules",
+    "surface",
 ]
 
 

@@ -22,6 +22,7 @@ __all__ = ["HistoryLike", "plot_history"]
 Curves = dict[str, npt.NDArray[np.float64]]
 
 _TRAINING, _VALIDATION, _BEST, _GAP = "training", "validation", "lowest val_loss", "NaN or infinite"
+_RATE = "learning_rate"  # what callbacks that change it log it as
 _MARKED = 30  # with more epochs than this, a marker at each would make a line a row of beads
 _LARGEST = 1e300  # Matplotlib's margins around larger values overflow
 
@@ -42,7 +43,8 @@ def plot_history(
     """Draw how loss and metrics went, epoch by epoch.
 
     One panel for the loss and one for each metric; "loss" and "val_loss" share a panel. The epoch with the
-    lowest "val_loss" is marked in all of them. NaN and infinity leave a gap in the curve and a cross below.
+    lowest "val_loss" is marked in all of them. "learning_rate", where a callback logged it, comes last, on a
+    logarithmic scale. NaN and infinity leave a gap in the curve and a cross below.
 
     Parameters
     ----------
@@ -141,7 +143,7 @@ def _curve(name: str, series: Sequence[float]) -> npt.NDArray[np.float64]:
 
 def _draw(curves: Curves, epochs: npt.NDArray[np.int64], title: str | None) -> "Figure":
     metrics = list(dict.fromkeys(name.removeprefix("val_") for name in curves))
-    metrics.sort(key=lambda name: name != "loss")  # the loss first, the others as they came
+    metrics.sort(key=lambda name: (name != "loss", name == _RATE))  # the loss first, the others as they came
     columns = 2 if len(metrics) == 4 else min(len(metrics), 3)
     rows = -(-len(metrics) // columns)
     figure = new_figure(max(4.2 * columns, 5.2), 3.1 * rows + 0.5)
@@ -188,6 +190,8 @@ def _draw_panel(
         if gaps.any():  # there is no height for such a value
             feet = np.full(gaps.sum(), foot)
             panel.plot(epochs[gaps], feet, "x", color=colour, transform=across, label=_GAP)
+    if metric == _RATE and np.nanmin(curves[metric], initial=np.inf) > 0:
+        panel.set_yscale("log")  # it falls by factors
     if best is not None:
         at = epochs[best]
         panel.axvline(at, color="0.45", linestyle=":", linewidth=1, zorder=1)
