@@ -218,6 +218,19 @@ def test_settings_come_from_the_command_line_of_the_script_alone(tmp_path, monke
         Lesson("mine")
 
 
+def test_whole_sets_are_used_where_they_are_at_hand(tmp_path, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TINYGRAD_EDU_DATA", str(tmp_path))
+    lesson = Lesson("01_mine", out=tmp_path)
+    assert not lesson.has("wine")
+    (tmp_path / "wine").mkdir()
+    (tmp_path / "wine" / "winequality-red.csv").write_text("quality")
+    assert lesson.has("wine")
+    assert not Lesson("01_mine", fast=True, out=tmp_path).has("wine")
+    with pytest.raises(ArgumentError, match=r"qm8.*did you mean 'qm9'"):
+        lesson.has("qm8")
+
+
 def test_the_seed_decides_the_engines_numbers(tmp_path):
     def numbers(seed):
         Lesson("01_mine", seed=seed, out=tmp_path)

@@ -126,12 +126,12 @@ class Lesson:
     def has(self, name: str) -> bool:
         """Tell whether a whole data set ("mnist", "fashion-mnist", "qm9" …) is at hand without a download.
 
-        It is when ``TINYGRAD_EDU_DATA`` or the cache has a folder of that name. The short run never wants it.
+        It is when the folder ``TINYGRAD_EDU_DATA`` or the cache has it. The short run never wants it.
+        Raises ArgumentError for a set that isn't known, FileError for one that is there in part.
         """
-        from tinygrad_edu.data.places import cache_folder, user_folder
+        from tinygrad_edu.data.fetching import find_whole
 
-        places = [place for place in (user_folder(), cache_folder()) if place]
-        return not self.fast and any((place / name).is_dir() for place in places)
+        return not self.fast and find_whole(name) is not None
 
     def path(self, name: str) -> Path:
         """Return where a file of this lesson goes: ``out/05_name``."""
