@@ -30,6 +30,10 @@ function tint(value, scale) { // 0 is the paper; green grows with what is positi
   return paper.map((p, i) => Math.round(p + (full[i] - p) * strength));
 }
 
+function palette() { // the tints of -127 to 127 and, for nan and inf, of -128, by their byte
+  return Array.from({ length: 256 }, (_, byte) => (byte === 128 ? STRANGE : tint(((byte << 24) >> 24) / 127, 1)));
+}
+
 function isDark() {
   const chosen = document.documentElement.dataset.theme;
   return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -62,14 +66,16 @@ function heatmap(t) {
   const gap = tiles > 1 ? Math.max(1, Math.round(rows / 14)) : 0;
   const width = across * (columns + gap) - gap, height = down * (rows + gap) - gap;
   const picture = element("canvas", { width, height, role: "img", "aria-label": `Heatmap: ${about}, from ${number(-scale)} purple to ${number(scale)} green` });
-  const image = new ImageData(width, height);
+  const image = new ImageData(width, height), colours = palette();
   for (let tile = 0; tile < tiles; tile++) {
     const left = (tile % across) * (columns + gap), top = Math.floor(tile / across) * (rows + gap);
     for (let i = 0; i < rows * columns; i++) {
-      const value = (bytes[tile * rows * columns + i] << 24) >> 24;
-      const colour = value === -128 ? STRANGE : tint(value / 127, 1);
+      const [red, green, blue] = colours[bytes[tile * rows * columns + i]];
       const at = 4 * ((top + Math.floor(i / columns)) * width + left + (i % columns));
-      image.data.set([...colour, 255], at);
+      image.data[at] = red;
+      image.data[at + 1] = green;
+      image.data[at + 2] = blue;
+      image.data[at + 3] = 255;
     }
   }
   picture.getContext("2d").putImageData(image, 0, 0);
