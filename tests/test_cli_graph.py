@@ -7,6 +7,7 @@ from graph_cases import drawn
 from tinygrad_edu import nn, viz
 from tinygrad_edu.cli import cli, main
 from tinygrad_edu.commands.subjects import NAMES, find_subject
+from tinygrad_edu.errors import ArgumentError, FileError
 
 pytestmark = pytest.mark.usefixtures("no_system_dot")
 
@@ -72,3 +73,20 @@ def test_what_is_wrong_is_said(tmp_path, monkeypatch, capsys, arguments, words):
     assert ended.value.code == 2
     assert words in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_of_a_tutorial_is_a_subject_too(tmp_path):
+    step = find_subject("1:p")
+    assert step.name == "01_p"
+    assert step.loss().node is not None
+    assert 0 < step.loss().item() < 1
+    run("1:p", "--out", tmp_path / "p.svg")
+    assert "sigmoid" in (tmp_path / "p.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("1:nothing", "1:p"), ("77:loss", "no tutorial"), ("x:y", "tutorial")]
+)
+def test_a_step_that_is_not_there(name, words):
+    with pytest.raises((ArgumentError, FileError), match=words):
+        find_subject(name)

@@ -10,7 +10,7 @@ __all__ = ["graph"]
 
 
 @click.command()
-@click.argument("model", metavar="MODEL|RUN")
+@click.argument("model", metavar="MODEL|RUN|STEP")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -43,7 +43,7 @@ def graph(
     """Draw a model: operations, layers, shapes, parameters.
 
     MODEL is mlp, cnn, vae or unet; RUN is the folder that `tinygrad-edu train` left, or the file of a saved
-    model.
+    model; STEP is a tensor of a tutorial, 1:loss the variable `loss` of the first.
 
     \b
       tinygrad-edu graph unet --depth 1             each layer one box
@@ -59,6 +59,6 @@ def graph(
         loss.backward()
         picture = viz.graph(loss, depth=depth, fold=fold, direction=direction)  # type: ignore[arg-type]
     else:
-        picture = viz.graph(subject.model, subject.x, depth=depth, fold=fold, direction=direction)  # type: ignore[arg-type]
+        picture = viz.graph(*subject.pictured, depth=depth, fold=fold, direction=direction)  # type: ignore[arg-type]
     picture.save(out)
     click.echo(f"{out}: {len(picture.nodes)} boxes and {len(picture.edges)} arrows")

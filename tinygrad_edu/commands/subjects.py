@@ -13,6 +13,7 @@ import numpy as np
 from ..context import anchor, no_grad
 from ..errors import ArgumentError, FileError, TinygradEduError
 from ..tensor import Tensor
+from .steps import Step, find_step
 
 __all__ = ["NAMES", "Subject", "find_subject"]
 
@@ -27,6 +28,11 @@ class Subject(NamedTuple):
     x: Any  # a batch of one
     y: Any  # None where the model needs none
 
+    @property
+    def pictured(self) -> tuple[Any, ...]:
+        """What viz.graph is given."""
+        return self.model, self.x
+
     @anchor  # no line of a user's program led here, so pictures and pages name none
     def loss(self) -> Tensor:
         """Compute the loss of the example, in training mode, as ``fit`` would."""
@@ -40,8 +46,9 @@ class Subject(NamedTuple):
         return loss  # type: ignore[no-any-return]
 
 
-def find_subject(name: str) -> Subject:
-    """Return the subject of a name (mlp, cnn, vae, unet), a run's folder, or a saved model's file.
+def find_subject(name: str) -> Subject | Step:
+    """Return the subject of a name (mlp, cnn, vae, unet), a run's folder, a saved model's file, or a tutorial's
+    step (1:loss).
 
     Raises FileError if there is none.
     """
@@ -53,9 +60,12 @@ def find_subject(name: str) -> Subject:
     path = Path(name)
     path = path / MODEL_FILE if path.is_dir() else path
     if not path.is_file():
+        step = find_step(name)
+        if step is not None:
+            return step
         raise FileError(
-            f"there is no {name!r}: expected {', '.join(NAMES)}, the folder of a run (runs/mlp-digits), or "
-            "the file of a saved model"
+            f"there is no {name!r}: expected {', '.join(NAMES)}, the folder of a run (runs/mlp-digits), "
+            "the file of a saved model, or a tutorial's tensor (1:loss)"
         )
     from .. import nn
 

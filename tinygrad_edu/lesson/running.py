@@ -1,8 +1,9 @@
 """Running a tutorial cell by cell in a terminal, its explanations between its outputs."""
 
+import ast
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,13 @@ WIDTH = 100  # lines of text longer than this are hard to read
 
 
 def run_tutorial(
-    path: Path, given: Settings, console: Any = None, *, code: bool = True, pause: bool = False
+    path: Path,
+    given: Settings,
+    console: Any = None,
+    *,
+    code: bool = True,
+    pause: bool = False,
+    until: Callable[[dict[str, Any]], bool] | None = None,
 ) -> dict[str, Any]:
     """Run a tutorial's cells in one namespace, which is returned.
 
@@ -33,6 +40,8 @@ def run_tutorial(
         Show the code of each cell before it runs.
     pause : bool
         Wait for Enter after each explanation.
+    until : function of the namespace, optional
+        Asked after each statement; where it says True, the run ends.
 
     Raises
     ------
@@ -48,7 +57,8 @@ def run_tutorial(
             if console is not None:
                 _show(cell, console, code)
             if cell.kind == "code":
-                _run(cell, path, module)
+                if _run(cell, path, module, until):
+                    break
             elif console is not None and pause and index:
                 console.input("[dim]Enter goes on [/]")
     return vars(module)
@@ -71,15 +81,20 @@ def _show(cell: Cell, console: Any, code: bool) -> None:
         console.print()
 
 
-def _run(cell: Cell, path: Path, module: ModuleType) -> None:
+def _run(cell: Cell, path: Path, module: ModuleType, until: Callable[[dict[str, Any]], bool] | None) -> bool:
+    """Run a cell's statements; tell whether one of them was the last that is wanted."""
     # Empty lines before it, so that errors and pictures name the line of the file.
-    compiled = compile("\n" * (cell.line - 1) + cell.text, str(path), "exec")
+    statements = ast.parse("\n" * (cell.line - 1) + cell.text).body
     try:
-        exec(compiled, vars(module))
+        for statement in statements:
+            exec(compile(ast.Module([statement], []), str(path), "exec"), vars(module))
+            if until is not None and until(vars(module)):
+                return True
     except TinygradEduError as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         error.args = (f"{error} (tutorial {path.stem}, line {lines[-1]})",)
         raise
+    return False
 
 
 @contextmanager

@@ -140,6 +140,16 @@ lesson.claim(
 )
 
 # %% [markdown]
+# ## One gradient
+#
+# And the way back? This is the loss of a single point, with every number that leads to it, and every gradient
+# that comes back. `tinygrad-edu explore 5:loss` makes a page on which you can step through it.
+
+# %%
+loss = nn.losses.SparseCategoricalCrossentropy()(y_test[:1], model(x_test[:1]))
+lesson.picture(viz.graph(loss, trace=True), "graph.png")
+
+# %% [markdown]
 # ## Try it
 #
 # - Two hidden neurons instead of three. Does it still learn? What does the boundary look like?

@@ -258,7 +258,8 @@ lesson.picture(figure, "learned.png")
 
 # %%
 start = te.Tensor(np.log([1.0, 0.2, 0.3]), requires_grad=True)
-by_tape = te.grad(log_likelihood(x, y, start), start).numpy()[1]
+likelihood = log_likelihood(x, y, start)
+by_tape = te.grad(likelihood, start).numpy()[1]
 
 distances = squared_distances(x, x)
 signal = np.exp(-distances / (2 * 0.2**2))
