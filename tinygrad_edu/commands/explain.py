@@ -30,7 +30,7 @@ def explain(model: str, around: str | None, limit: int, everything: bool, out: P
     """Explain the loss of one example: forward and backward, operation by operation, with all numbers.
 
     MODEL is mlp, cnn, vae or unet; RUN is the folder that `tinygrad-edu train` left, or the file of a saved
-    model; STEP is a tensor of a tutorial, 1:loss the variable `loss` of the first.
+    model; STEP is a tensor of a tutorial, 1:p the variable `p` of the first.
 
     \b
       tinygrad-edu explain mlp

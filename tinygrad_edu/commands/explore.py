@@ -22,9 +22,9 @@ def explore(model: str, out: Path | None, opened: bool) -> None:
     """Walk through a model's forward and backward pass, on a page that needs no network.
 
     MODEL is mlp, cnn, vae or unet; RUN is the folder that `tinygrad-edu train` left, or the file of a saved
-    model; STEP is a tensor of a tutorial, 1:loss the variable `loss` of the first. The page shows
-    the loss of one example: step by step each operation, its formula, its numbers, and the gradients that flow
-    back.
+    model; STEP is a tensor of a tutorial, 1:p the variable `p` of the first. The page shows
+    the loss of one example: step by step each operation, its formula, its numbers, and the gradients that
+    flow back.
 
     \b
       tinygrad-edu explore cnn --open

@@ -43,7 +43,7 @@ def graph(
     """Draw a model: operations, layers, shapes, parameters.
 
     MODEL is mlp, cnn, vae or unet; RUN is the folder that `tinygrad-edu train` left, or the file of a saved
-    model; STEP is a tensor of a tutorial, 1:loss the variable `loss` of the first.
+    model; STEP is a tensor of a tutorial, 1:p the variable `p` of the first.
 
     \b
       tinygrad-edu graph unet --depth 1             each layer one box

@@ -31,10 +31,10 @@ class Step(NamedTuple):
 
 
 def find_step(name: str) -> Step | None:
-    """Return the tensor of ``1:p``: what tutorial 1 first computes under the name ``p``, in its short run.
+    """Return the tensor of ``1:p``: what tutorial 1, in its short run, first computes under the name ``p``.
 
-    The run ends there, before a backward pass frees what the rules have saved. None if the name isn't one of a
-    tutorial.
+    The run ends there, before a backward pass frees what the rules have saved. None if the name isn't one of
+    a tutorial.
 
     Raises FileError for a tutorial that isn't there, ArgumentError for a variable that isn't such a tensor.
     """

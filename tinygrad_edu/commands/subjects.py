@@ -47,8 +47,8 @@ class Subject(NamedTuple):
 
 
 def find_subject(name: str) -> Subject | Step:
-    """Return the subject of a name (mlp, cnn, vae, unet), a run's folder, a saved model's file, or a tutorial's
-    step (1:loss).
+    """Return the subject of a name (mlp, cnn, vae, unet), a run's folder, a saved model's file, or a step of
+    a tutorial (1:p).
 
     Raises FileError if there is none.
     """
@@ -65,7 +65,7 @@ def find_subject(name: str) -> Subject | Step:
             return step
         raise FileError(
             f"there is no {name!r}: expected {', '.join(NAMES)}, the folder of a run (runs/mlp-digits), "
-            "the file of a saved model, or a tutorial's tensor (1:loss)"
+            "the file of a saved model, or a tutorial's tensor (1:p)"
         )
     from .. import nn
 
