@@ -61,10 +61,13 @@ function table(t) {
 function heatmap(t) {
   const { tiles, rows, columns, scale, data: text, about } = t.heat;
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const across = tiles === 1 ? 1 : Math.min(tiles, Math.max(1, Math.ceil(Math.sqrt((tiles * rows) / columns * 2))));
-  const down = Math.ceil(tiles / across);
   const gap = tiles > 1 ? Math.max(1, Math.round(rows / 14)) : 0;
-  const width = across * (columns + gap) - gap, height = down * (rows + gap) - gap;
+  const ways = Array.from({ length: tiles }, (_, i) => { // so many side by side; the largest that has room is best
+    const across = i + 1, down = Math.ceil(tiles / across);
+    const [width, height] = [across * (columns + gap) - gap, down * (rows + gap) - gap];
+    return { across, width, height, zoom: Math.min(330 / width, 132 / height, 14) };
+  });
+  const { across, width, height, zoom } = ways.reduce((best, way) => (way.zoom > best.zoom ? way : best));
   const picture = element("canvas", { width, height, role: "img", "aria-label": `Heatmap: ${about}, from ${number(-scale)} purple to ${number(scale)} green` });
   const image = new ImageData(width, height), colours = palette();
   for (let tile = 0; tile < tiles; tile++) {
@@ -79,10 +82,8 @@ function heatmap(t) {
     }
   }
   picture.getContext("2d").putImageData(image, 0, 0);
-  const room = 330;
-  const zoomed = Math.max(1, Math.min(14, Math.floor(Math.min(room / width, 132 / height))));
-  picture.style.width = `${Math.min(room, width * zoomed)}px`;
-  picture.style.height = `${rows === 1 && tiles === 1 ? 18 : height * zoomed * Math.min(1, room / (width * zoomed))}px`;
+  picture.style.width = `${width * zoom}px`;
+  picture.style.height = `${rows === 1 && tiles === 1 ? 18 : height * zoom}px`;
   return element("figure", { class: tiles > 1 ? "heat many" : "heat" }, picture, element("figcaption", {}, about));
 }
 
@@ -94,8 +95,8 @@ function histogram(t) {
   bars.forEach((count, i) => {
     if (!count) return;
     const tall = Math.max(1, (count / most) * height);
-    const middle = t.low + ((i + 0.5) / bars.length) * (t.high - t.low);
-    svg("rect", { class: middle < 0 ? "negative" : "positive", x: i * step + 0.4, y: height - tall, width: step - 0.8, height: tall }, drawing);
+    const [from, to] = [i, i + 1].map((edge) => t.low + (edge / bars.length) * (t.high - t.low));
+    svg("rect", { class: to <= 0 ? "negative" : from >= 0 ? "positive" : "both", x: i * step + 0.4, y: height - tall, width: step - 0.8, height: tall }, drawing);
   });
   svg("line", { x1: 0, x2: width, y1: height + 0.5, y2: height + 0.5 }, drawing);
   const write = (x, anchor, text) => { svg("text", { x, y: height + 12, "text-anchor": anchor }, drawing).textContent = text; };
