@@ -381,3 +381,18 @@ def test_a_narrow_screen_has_everything_too(show):
         assert box["width"] > 20
         assert box["x"] + box["width"] <= 421
     assert json.loads(page.evaluate("JSON.stringify(document.documentElement.scrollWidth)")) <= 421
+
+
+def test_a_notebook_shows_it_within_its_page(browser):
+    loss, _ = broadcast_bias()
+    page = browser.new_page()
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.set_content(f"<!doctype html><h1>notebook</h1>{viz.explore(loss)._repr_html_()}")
+    inner = page.frame_locator("iframe")
+    inner.locator("#next").click()
+    assert inner.locator("#now").inner_text().startswith("Forward 1 of 4")
+    assert inner.locator("#boxes .operation").count() == 4
+    page.close()
+    assert said == []
