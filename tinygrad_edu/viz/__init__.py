@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from .galleries import show_images as show_images
     from .gradients import gradient_flow as gradient_flow
     from .gradients import layer_history as layer_history
+    from .learning import plot_estimator as plot_estimator
+    from .learning import plot_learning_curve as plot_learning_curve
+    from .learning import plot_validation_curve as plot_validation_curve
     from .overlaps import segmentation as segmentation
     from .scores import confusion_matrix as confusion_matrix
     from .scores import precision_recall_curve as precision_recall_curve
@@ -61,7 +64,10 @@ _HOMES = {
     "latent_space": "codes",
     "layer_history": "gradients",
     "optimizer_paths": "surfaces",
+    "plot_estimator": "learning",
     "plot_history": "curves",
+    "plot_learning_curve": "learning",
+    "plot_validation_curve": "learning",
     "precision_recall_curve": "scores",
     "reconstructions": "codes",
     "roc_curve": "scores",
@@ -94,7 +100,10 @@ __all__ = [
     "latent_space",
     "layer_history",
     "optimizer_paths",
+    "plot_estimator",
     "plot_history",
+    "plot_learning_curve",
+    "plot_validation_curve",
     "precision_recall_curve",
     "reconstructions",
     "roc_curve",
