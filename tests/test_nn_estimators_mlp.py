@@ -99,6 +99,40 @@ def test_weights_of_samples_are_scikit_learns(task):
     assert_equal(*both(name, {"max_iter": 5, "random_state": 1}, x, y, sample_weight=weight), x)
 
 
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("output", ["identity", "logistic", "softmax", "exp"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_gradient_is_the_tapes(activation, output, weighted):
+    from tinygrad_edu.nn.estimators.perceptron import Perceptron
+
+    random = np.random.default_rng(0)
+    arrays = [random.normal(size=shape) for shape in ((5, 4), (4, 3), (4,), (3,))]
+    network = Perceptron(arrays, activation, output, alpha=0.3)
+    x, weight = random.normal(size=(7, 5)), random.uniform(0.5, 2, 7) if weighted else None
+    y = random.integers(0, 3, 7) if output == "softmax" else random.integers(0, 2, (7, 3)).astype(float)
+    loss = network.learn(x, y, weight)
+
+    w1, w2, b1, b2 = (te.Tensor(a, requires_grad=True) for a in arrays)
+    hidden = {"identity": lambda t: t, "logistic": te.sigmoid, "tanh": te.tanh, "relu": te.relu}
+    z = hidden[activation](x @ w1 + b1) @ w2 + b2
+    if output == "softmax":
+        losses = te.softmax_cross_entropy(z, y)
+    elif output == "logistic":
+        losses = te.sigmoid_cross_entropy(z, y).sum(axis=1)
+    elif output == "exp":
+        losses = (te.exp(z) - y * z - y).sum(axis=1)  # y ln y is 0 for 0 and 1
+    else:
+        losses = (0.5 * (z - y) ** 2).sum(axis=1)
+    share = np.full(7, 1 / 7) if weight is None else weight / weight.sum()
+    total = 7 if weight is None else weight.sum()
+    expected = (losses * share).sum()
+    (expected + 0.3 / 2 / total * ((w1**2).sum() + (w2**2).sum())).backward()
+    np.testing.assert_allclose(loss, expected.item(), rtol=1e-10)
+    found = network._cut(network.parameter.grad.numpy())
+    for slope, tensor in zip(found, (w1, w2, b1, b2), strict=True):
+        np.testing.assert_allclose(slope, tensor.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
 def test_poisson_is_scikit_learns():
     y = np.abs(YR)
     assert_equal(*both("MLPRegressor", {"loss": "poisson", "max_iter": 8, "random_state": 1}, XR, y), XR)

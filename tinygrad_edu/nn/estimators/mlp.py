@@ -68,7 +68,7 @@ class _MLP(Stored, BaseEstimator):  # type: ignore[misc]
             else:
                 fit_stochastic(self, network, X, y, weight, incremental)
         finally:
-            arrays = [p.data for p in network.parameters]
+            arrays = network.arrays
             self.coefs_, self.intercepts_ = arrays[: len(sizes) - 1], arrays[len(sizes) - 1 :]
         if not all(np.isfinite(a).all() for a in arrays):
             raise DataError(

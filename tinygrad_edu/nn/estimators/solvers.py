@@ -40,7 +40,7 @@ def fit_lbfgs(estimator: Any, network: Perceptron, x: Any, y: Array, weight: Arr
     from sklearn.exceptions import ConvergenceWarning
 
     wide = Perceptron(
-        [p.data.astype(np.float64) for p in network.parameters],
+        [a.astype(np.float64) for a in network.arrays],
         network.activation,
         network.output,
         network.alpha,
@@ -49,10 +49,10 @@ def fit_lbfgs(estimator: Any, network: Perceptron, x: Any, y: Array, weight: Arr
     n, latest, curve = len(x), [0.0], []
 
     def loss_and_slope(vector: Array) -> tuple[float, Array]:
-        wide.vector = vector
+        wide.parameter.data[...] = vector
         loss = wide.learn(x, y, weight)
         latest[0] = wide.reported(loss, n, weight)
-        return loss + wide.penalty(n, weight), wide.slope
+        return loss + wide.penalty(n, weight), wide.slopes.copy()
 
     def after_each(_: Array) -> None:
         curve.append(latest[0])
@@ -61,7 +61,12 @@ def fit_lbfgs(estimator: Any, network: Perceptron, x: Any, y: Array, weight: Arr
 
     options = {"maxfun": estimator.max_fun, "maxiter": estimator.max_iter, "gtol": estimator.tol}
     found = minimize(
-        loss_and_slope, wide.vector, method="L-BFGS-B", jac=True, options=options, callback=after_each
+        loss_and_slope,
+        wide.parameter.data.copy(),
+        method="L-BFGS-B",
+        jac=True,
+        options=options,
+        callback=after_each,
     )
     if not found.success:
         warnings.warn(
@@ -70,7 +75,7 @@ def fit_lbfgs(estimator: Any, network: Perceptron, x: Any, y: Array, weight: Arr
             ConvergenceWarning,
             stacklevel=4,
         )
-    network.vector = wide.vector = found.x
+    wide.parameter.data[...] = network.parameter.data[...] = found.x
     estimator.n_iter_ = min(int(found.nit), estimator.max_iter)
     estimator.loss_, estimator.loss_curve_ = wide.reported(wide.measure(x, y, weight), n, weight), curve
 
@@ -95,7 +100,7 @@ def fit_stochastic(
         size = n
     epochs = _Epochs(estimator, network, optimizer, x, y, weight, size)
     estimator.n_iter_ = 0
-    best = [p.data.copy() for p in network.parameters]
+    best = network.parameter.data.copy()
     try:
         for _ in range(1 if incremental else estimator.max_iter):
             estimator.loss_ = epochs.run()
@@ -107,7 +112,7 @@ def fit_stochastic(
             if held is None:
                 _count_by_loss(estimator)
             elif _count_by_score(estimator, network, held):
-                best = [p.data.copy() for p in network.parameters]
+                best = network.parameter.data.copy()
             if estimator.solver == "sgd" and estimator.learning_rate == "invscaling":
                 optimizer.learning_rate = (
                     estimator.learning_rate_init / (estimator.t_ + 1) ** estimator.power_t
@@ -123,8 +128,7 @@ def fit_stochastic(
         warnings.warn("Training interrupted by user.", stacklevel=4)
     estimator._optimizer_state = {**optimizer.state_dict(), "rate": np.array(optimizer.rate)}
     if held is not None:
-        for p, a in zip(network.parameters, best, strict=True):
-            p.data = a
+        network.parameter.data[...] = best
 
 
 class _Epochs:
@@ -168,7 +172,7 @@ def _optimizer(estimator: Any, network: Perceptron, resume: bool) -> optimizers.
     else:
         optimizer = optimizers.SGD(estimator.learning_rate_init, 0.5, estimator.nesterovs_momentum)
         optimizer.momentum = estimator.momentum  # scikit-learn allows 1
-    optimizer.bind(network.parameters)
+    optimizer.bind([network.parameter])
     state = getattr(estimator, "_optimizer_state", None)
     if resume and state is not None:
         rate = float(state["rate"])
