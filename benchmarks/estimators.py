@@ -57,7 +57,7 @@ def sets(name: str, seed: int, dtype: str = "float32") -> tuple[Any, Any, Any, A
     return scaler.transform(x).astype(dtype), scaler.transform(x_test).astype(dtype), y, y_test
 
 
-def fitted(library: str, name: str, seed: int, dtype: str, state: int | None) -> tuple[float, float, int]:
+def fitted(library: str, name: str, seed: int, dtype: str, **more: Any) -> tuple[float, float, int]:
     """Fit one estimator; return its test score, the seconds that took, and the epochs."""
     if library == "ours":
         from tinygrad_edu.nn import estimators as module
@@ -65,7 +65,7 @@ def fitted(library: str, name: str, seed: int, dtype: str, state: int | None) ->
         from sklearn import neural_network as module
     kind = module.MLPRegressor if name == "diabetes" else module.MLPClassifier
     x, x_test, y, y_test = sets(name, seed, dtype)
-    model = kind(random_state=state, **SETS[name])
+    model = kind(**SETS[name] | more)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start = time.perf_counter()
@@ -89,7 +89,8 @@ def scores(names: list[str], seeds: int) -> None:
         for seed in range(seeds):
             for library, pool in pools.items():
                 state = seed if library == "ours" else 1000 + seed
-                found[library].append(pool.submit(fitted, library, name, seed, "float32", state).result()[0])
+                job = pool.submit(fitted, library, name, seed, "float32", random_state=state)
+                found[library].append(job.result()[0])
         ours, theirs = np.array(found["ours"]), np.array(found["theirs"])
         gap = ours - theirs  # on the same split each time
         error = max(gap.std(ddof=1) / np.sqrt(seeds), 1e-12)
@@ -103,19 +104,20 @@ def scores(names: list[str], seeds: int) -> None:
         pool.shutdown()
 
 
-def times(names: list[str], rounds: int) -> None:
+def times(names: list[str], rounds: int, epochs: int) -> None:
     """Print the median of our time to fit over theirs, round by round, with the same random_state."""
     pools = libraries()
     print(f"\ntime to fit, {rounds} rounds in turns: medians, and the median of the ratios")
     for name in reversed(names):
         for dtype in ("float32", "float64"):
             for library, pool in pools.items():  # kernels are compiled or loaded, pools are woken
-                pool.submit(fitted, library, name, 0, dtype, 0).result()
+                pool.submit(fitted, library, name, 0, dtype, max_iter=2, random_state=0).result()
             taken: dict[str, list[float]] = {"ours": [], "theirs": []}
             for _ in range(rounds):
                 for library, pool in pools.items():
-                    _, seconds, epochs = pool.submit(fitted, library, name, 0, dtype, 0).result()
-                    taken[library].append(seconds / epochs * 1e3)
+                    job = pool.submit(fitted, library, name, 0, dtype, max_iter=epochs, random_state=0)
+                    _, seconds, ran = job.result()
+                    taken[library].append(seconds / ran * 1e3)
                     time.sleep(0.3)
             ratio = statistics.median(a / b for a, b in zip(*taken.values(), strict=True))
             mine, other = (statistics.median(taken[library]) for library in ("ours", "theirs"))
@@ -240,11 +242,12 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", help="scores, times, search, folds; by default all")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--epochs", type=int, default=20, help="of each fit that is timed")
     parser.add_argument("--sets", nargs="*", choices=SETS, default=list(SETS), help="for scores and times")
     arguments = parser.parse_args()
     parts: dict[str, Callable[[], None]] = {
         "scores": lambda: scores(arguments.sets, arguments.seeds),
-        "times": lambda: times(arguments.sets, arguments.rounds),
+        "times": lambda: times(arguments.sets, arguments.rounds, arguments.epochs),
         "search": search,
         "folds": folds,
     }
