@@ -10,6 +10,7 @@ from ...errors import ArgumentError, GradientError, ShapeError, unknown_name
 from ...function import now_changed
 from ...tensor import Tensor
 from ..named import Named, arguments_of
+from ..parameter import Parameter
 from .schedules import LearningRateSchedule
 
 __all__ = ["Optimizer", "number", "share"]
@@ -209,7 +210,7 @@ class Optimizer(Named):
             if shrink:
                 p._data *= 1 - step * shrink
             self.update(p._data, g, state, step)
-            constraint = getattr(p, "constraint", None)
+            constraint = p.constraint if isinstance(p, Parameter) else None
             if constraint is not None:
                 p._data[...] = constraint(p._data)
             p.changed = tick
