@@ -26,7 +26,7 @@ lesson = Lesson("15_unet")
 # 50 of the 250 are held out.
 
 # %%
-size = lesson.pick(64, fast=32)
+size = lesson.pick(128, fast=32)
 phantoms = data.phantoms(lesson.pick(250, fast=130), size, test_size=lesson.pick(50, fast=30), seed=1)
 print(phantoms)
 
@@ -103,7 +103,9 @@ lesson.claim("of which can't be trained", fixed, about=3776, course=3776)
 # pooling throws away *where*. So each step up also gets what the step of its size on the way down saw, before
 # the pooling: `concatenate([across, x])`. Without that the outlines would be blocks of four by four pixels.
 #
-# It has no dense layer, so it takes images of any size that can be halved twice: `(None, None, 1)`.
+# It has no dense layer, so it takes images of any size that can be halved twice: `(None, None, 1)`. That lets
+# us train on windows, a quarter of the picture at a time, each epoch elsewhere, and then read whole pictures.
+# A step costs a quarter, and the network can't learn pictures by heart that it never sees twice.
 
 # %%
 bce, soft_dice = nn.losses.BinaryCrossentropy(from_logits=True), nn.losses.Dice()
@@ -143,10 +145,13 @@ print(f"{model.count_params():,} parameters")
 # ## Training
 
 # %%
-epochs = lesson.pick(25, fast=9)
-history = model.fit(
-    x_train, y_train, batch_size=10, epochs=epochs, validation_data=(x_test, y_test), verbose=0
+window = data.RandomCrop(size // 2, size // 2)
+batches = data.DataLoader(
+    x_train, y_train, batch_size=10, shuffle=True, seed=lesson.seed,
+    transform=data.Augmentation([window], seed=lesson.seed),
 )  # fmt: skip
+epochs = lesson.pick(20, fast=12)
+history = model.fit(batches, epochs=epochs, validation_data=(x_test, y_test), verbose=0)
 held_out = {name: np.array(history.history[f"val_{name}"]) for name in ("accuracy", "iou")}
 held_out["dice"] = 2 * held_out["iou"] / (1 + held_out["iou"])
 for epoch in (0, 1, 3, 7, epochs - 1):
@@ -165,9 +170,11 @@ lesson.picture(figure, "curves.png")
 
 # %%
 logits = model.predict(x_test, verbose=0)
-accuracy, dice, iou = scores(y_test, logits)
-print(f"held-out phantoms: accuracy {accuracy:.3f}, Dice {dice:.3f}, IoU {iou:.3f}")
-lesson.claim("phantoms, held out: Dice", dice, at_least=0.85, fast=0.3, course="not given (accuracy 0.984)")
+accuracy, phantoms_dice, iou = scores(y_test, logits)
+print(f"held-out phantoms: accuracy {accuracy:.3f}, Dice {phantoms_dice:.3f}, IoU {iou:.3f}")
+lesson.claim(
+    "phantoms, held out: Dice", phantoms_dice, at_least=0.85, fast=0.2, course="not given (accuracy 0.984)"
+)
 figure = viz.segmentation(x_test, y_test, logits, threshold=0.0, count=4)
 lesson.picture(figure, "phantom_masks.png")
 
@@ -175,9 +182,135 @@ lesson.picture(figure, "phantom_masks.png")
 # What is wrong lies on the outlines, where a pixel is half lesion and nobody could say. A lesion of a few
 # pixels is nearly all outline, which is why small lesions have small Dice.
 #
+# ## Real slices: five patients
+#
+# `data.lesions()` has 57 slices of five scans, 27 of them with a lesion: two lungs from CT, two brains and a
+# breast from MR. That is five patients, not 57 samples: neighbouring slices are nearly the same picture. So
+# the honest question is how the network does on a *patient* it never saw. We leave one scan out, train on the
+# others, and ask about the one; five times.
+#
+# So few pictures need help:
+#
+# - We start from the weights that the phantoms taught, and mix 40 phantoms in, so that they aren't forgotten.
+# - Augmentation: mirrored, turned, zoomed, lit otherwise, each epoch anew; masks move with their images.
+
+
+# %%
+scans = ("lung1", "lung2", "brain1", "brain2", "breast1")
+parts = {scan: data.lesions(test_scans=[scan]) for scan in scans}
+slices = {scan: as_input(part.x_test) for scan, part in parts.items()}
+masks = {scan: as_target(part.y_test) for scan, part in parts.items()}
+for scan in scans:
+    ill = masks[scan].any(axis=(1, 2, 3)).sum()
+    print(
+        f"{scan:8} {len(masks[scan]):2} slices, {ill:2} with a lesion of {masks[scan].sum() / ill:.0f} pixels"
+    )
+
+learned = model.get_weights()
+changes = [
+    data.RandomFlip("horizontal"),
+    data.RandomRotation(0.05),
+    data.RandomZoom(0.2),
+    data.RandomTranslation(0.1, 0.1),
+    data.RandomBrightness(0.1, value_range=(0, 1)),
+    data.RandomCrop(64, 64),
+]
+
+
+def go_on(x, y):
+    """Train a fresh copy of the phantoms' network on slices, with phantoms among them."""
+    model = new_model(2e-3)
+    model.set_weights(learned)
+    if not lesson.fast:
+        x, y = np.concatenate([x_train[:40], x]), np.concatenate([y_train[:40], y])
+    augment = data.Augmentation(changes, seed=lesson.seed)
+    batches = data.DataLoader(x, y, batch_size=8, shuffle=True, seed=lesson.seed, transform=augment)
+    model.fit(batches, epochs=lesson.pick(40, fast=1), verbose=0)
+    return model
+
+
+# %% [markdown]
+# `go_on` makes a new model for each fold. Training one model on through all folds, as the course's notebooks
+# did with other data, would show it every patient before it is asked about them.
+
+# %%
+found = {}
+for scan in lesson.pick(scans, fast=("lung2",)):
+    others = [other for other in scans if other != scan]
+    of_others = go_on(
+        np.concatenate([slices[other] for other in others]),
+        np.concatenate([masks[other] for other in others]),
+    )
+    found[scan] = of_others.predict(slices[scan], verbose=0)
+    accuracy, dice, iou = scores(masks[scan], found[scan])
+    print(f"{scan:8} left out: accuracy {accuracy:.3f}, Dice {dice:.3f}, IoU {iou:.3f}")
+
+by_patient = [scores(masks[scan], found[scan])[1] for scan in found]
+all_truth = np.concatenate([masks[scan] for scan in found])
+accuracy, pooled, _ = scores(all_truth, np.concatenate(list(found.values())))
+left_out = float(np.mean(by_patient))
+print(
+    f"mean over patients: Dice {left_out:.3f}; all their pixels: Dice {pooled:.3f}, accuracy {accuracy:.3f}"
+)
+
+largest = {scan: masks[scan].sum(axis=(1, 2, 3)).argmax() for scan in found}
+figure = viz.segmentation(
+    np.stack([slices[scan][k] for scan, k in largest.items()]),
+    np.stack([masks[scan][k] for scan, k in largest.items()]),
+    np.stack([found[scan][k] for scan, k in largest.items()]),
+    threshold=0.0, count=5,
+)  # fmt: skip
+lesson.picture(figure, "patients.png")
+
+# %% [markdown]
+# ## The same, measured wrongly
+#
+# Now the split that is so easily made: shuffle all slices, hold a fifth of them out. Nearly every one of
+# these has a neighbour, a few millimetres away, among the training slices.
+
+# %%
+every_slice, every_mask = np.concatenate(list(slices.values())), np.concatenate(list(masks.values()))
+order = np.random.default_rng(0).permutation(len(every_slice))
+test, train = order[:12], order[12:]
+with_neighbours = go_on(every_slice[train], every_mask[train])
+_, leaked, _ = scores(every_mask[test], with_neighbours.predict(every_slice[test], verbose=0))
+print(f"12 slices held out at random: Dice {leaked:.3f}; whole patients held out: {left_out:.3f}")
+everywhere = scores(every_mask, np.ones_like(every_mask))[1]
+print(f"marking every pixel: {everywhere:.3f}; phantoms: {phantoms_dice:.3f}")
+lesson.claim("phantoms' Dice minus the patients'", phantoms_dice - left_out, at_least=0.3)
+if not lesson.fast:
+    lesson.claim(
+        "5 patients (57 slices), each left out: mean Dice",
+        left_out,
+        at_least=0.05,
+        course="not given (119 other slices)",
+    )
+
+# %% [markdown]
+# ## What these figures can bear
+#
+# Run it with three seeds and look at the patients one by one:
+#
+# - **lung2** has a large lesion in dark lung, as the phantoms do: a Dice of 0.55 to 0.6, with one seed as
+#   with another.
+# - **lung1** has three slices with a nodule of some twenty pixels: 0.56 with one seed, 0 with another. A
+#   figure that hangs on a seed is no figure.
+# - **brain1** shows a lesion that is bright at its edge and grey within, and the only other brain in the
+#   training data has three slices with a small one: about 0.1. One patient can't teach what lesions of the
+#   brain have in common. **brain2** the other way round: 0, with a pixel accuracy of 0.98 to 0.99.
+# - **breast1** has no other breast beside it at all: what it gets (0.3 with one seed) is "bright spot on
+#   dark".
+#
+# A mean of five such numbers has an error as large as itself. And there is a leak that no split closes: a
+# first version of this lesson, on pictures of half the size and without phantoms among them, found next to
+# nothing in any scan, and we changed it after seeing that. Settings chosen by looking at these five patients
+# are fitted to them, a little; only new patients could tell how much. What would help is more patients, not
+# more slices of these.
+#
 # ## Try it
 #
 # - Leave one of the two losses out, then the other. Which one leaves "background everywhere" sooner?
 # - `activation="sigmoid"` in the model and plain "binary_crossentropy" as the loss, with a learning rate of
 #   0.03: what does Dice do, and what do the logits of a lesion's pixels say?
 # - `max_lesions=1` in the phantoms: rarer lesions, the same accuracy. And Dice?
+# - Train without the phantoms: new weights, and none mixed in. How many epochs pass before it marks a pixel?
