@@ -295,17 +295,17 @@ if not lesson.fast:
 #   with another.
 # - **lung1** has three slices with a nodule of some twenty pixels: 0.56 with one seed, 0 with another. A
 #   figure that hangs on a seed is no figure.
-# - **brain1** shows a lesion that is bright at its edge and grey within, and the only other brain in the
+# - **brain1** shows a lesion hardly brighter than the tissue around it, and the only other brain in the
 #   training data has three slices with a small one: about 0.1. One patient can't teach what lesions of the
 #   brain have in common. **brain2** the other way round: 0, with a pixel accuracy of 0.98 to 0.99.
 # - **breast1** has no other breast beside it at all: what it gets (0.3 to 0.55) is "bright spot on dark".
 #
-# A mean of five numbers between 0 and 0.6 is no promise for the sixth patient; slices held out at random (0.54
-# with one seed) make it look like one. And there is a leak that no split closes: a
-# first version of this lesson, on pictures of half the size and without phantoms among them, found next to
-# nothing in any scan, and we changed it after seeing that. Settings chosen by looking at these five patients
-# are fitted to them, a little; only new patients could tell how much. What would help is more patients, not
-# more slices of these.
+# A mean of five numbers between 0 and 0.6 is no promise for the sixth patient; slices held out at random
+# (0.54 with one seed) make it look like one. And there is a leak that no split closes: a first version of
+# this lesson, on pictures of half the size and without phantoms among them, found next to nothing in any
+# scan, and we changed it after seeing that. Settings chosen by looking at these five patients are fitted to
+# them, a little; only new patients could tell how much. What would help is more patients, not more slices of
+# these.
 #
 # ## Try it
 #
