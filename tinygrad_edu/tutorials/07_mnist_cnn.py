@@ -159,11 +159,11 @@ def learn(model, *callbacks):
 
 learn(model)
 plain = model.evaluate(x_test, y_test, verbose=0)[1]
-lesson.claim("CNN, the course's recipe, last epoch: test accuracy", plain, at_least=0.9, fast=0.3)
+lesson.claim("CNN, the course's recipe, last epoch: test accuracy", plain, at_least=0.8, fast=0.3)
 
 # %% [markdown]
-# The course has 0.936 so. It is a matter of luck: from epoch to epoch the accuracy jumps by 0.01 or 0.02,
-# and the last epoch may be a good or a bad one. And it still climbs; 10 epochs are too few for this rate.
+# The course has 0.936 so, and with the seeds 0 and 1 we have 0.936 too; but with seed 2 it is 0.878. From
+# epoch to epoch the accuracy jumps by 0.02, now and then by 0.1, and the last epoch may be a bad one.
 #
 # Two remedies. **Momentum** 0.9 adds up the last gradients, v = 0.9 v - 0.01 g, so that steps grow tenfold
 # where the gradients agree. **BestWeights** brings back the epoch with the lowest validation loss. That is

@@ -258,10 +258,9 @@ for l2 in (0.0, 1e-4, 1e-3):
     print(f"{'':24} accuracy in training {on_training:.3f}, length of the weights {size:.1f}")
 
 # %% [markdown]
-# Without L2 the deep network learns its training images nearly by heart, and the test images gain little or
-# nothing by it: the distance between the two accuracies is overfitting. L2 makes the weights short and
-# closes most of the distance, from above. The course found so too: little gain. Where data are
-# plenty for the question, a small network is as good as a deep one.
+# Without L2 the deep network does better on its training images than the small one did, and the test images
+# gain little or nothing by it: the distance between the two accuracies is overfitting. L2 makes the
+# weights short and closes much of the distance, from above. The course found so too: little gain.
 
 # %%
 gap = {l2: on_training - accuracy for l2, (on_training, accuracy, _) in table.items()}
