@@ -219,22 +219,37 @@ lesson.claim(
 #
 # ## The honest loop
 #
-# `fit` shuffles, and hands out every image once in an epoch.
+# `fit` shuffles, and hands out every image once in an epoch. The rate is ten times the course's.
+#
+# And the KL divergence is charged by and by, a sixth of it in the first epoch, all of it from the sixth on
+# (Bowman et al. 2016). At the start a code says nothing yet, and still costs; the cheapest is then to say
+# nothing at all, and a decoder that has learned to do without codes is slow to come back. The validation
+# ELBO always has the whole of it.
 
 # %%
 te.seed(lesson.seed)
 vae = make_vae(1e-3)
-history = vae.fit(x_train, epochs=epochs, batch_size=64, validation_data=x_val, verbose=0)
+warm = lesson.pick(6, fast=1)
+warming = nn.callbacks.LambdaCallback(
+    on_epoch_begin=lambda epoch, logs=None: setattr(vae, "beta", min(1.0, (epoch + 1) / warm))
+)
+history = vae.fit(
+    x_train, epochs=epochs, batch_size=64, validation_data=x_val, verbose=0, callbacks=[warming]
+)  # fmt: skip
+curves = {name: np.array(values) for name, values in history.history.items()}
+train_curve = -(curves["reconstruction"] + curves["kl"])
+curve = -(curves["val_reconstruction"] + curves["val_kl"])
 for epoch in sorted({0, 1, epochs // 2, epochs - 1}):
-    now = {name: values[epoch] for name, values in history.history.items()}
-    print(f"epoch {epoch + 1:2}:", *(f"{name} {value:.1f}" for name, value in now.items()))
-elbo = -history.history["val_loss"][-1]
+    print(
+        f"epoch {epoch + 1:2}: validation ELBO {curve[epoch]:.1f}, of which KL {curves['val_kl'][epoch]:.1f}"
+    )
+elbo = curve[-1]
 lesson.claim(
-    "validation ELBO, 3,000 images", elbo, at_least=-172, fast=-350,
+    "validation ELBO, 3,000 images", elbo, at_least=-168, fast=-350,
     course="-198.2 (109 images by mistake)", unit="nats",
 )  # fmt: skip
 test_elbo = -vae.evaluate(x_test, batch_size=250, verbose=0, return_dict=True)["loss"]
-lesson.claim("test ELBO", test_elbo, at_least=-180, fast=-350, unit="nats")
+lesson.claim("test ELBO", test_elbo, at_least=-176, fast=-350, unit="nats")
 
 # %% [markdown]
 # The test images cost some nats more than the validation images: they are other digits by other
@@ -243,8 +258,8 @@ lesson.claim("test ELBO", test_elbo, at_least=-180, fast=-350, unit="nats")
 # %%
 figure, panel = plt.subplots(figsize=(6.4, 3.8))
 across = np.arange(1, epochs + 1)
-panel.plot(across, -np.array(history.history["loss"]), "--", color="0.6", label="3,000 images, as it learns")
-panel.plot(across, -np.array(history.history["val_loss"]), "o-", ms=3, label="3,000 images, validation")
+panel.plot(across, train_curve, "--", color="0.6", label="3,000 images, as it learns")
+panel.plot(across, curve, "o-", ms=3, label="3,000 images, validation")
 panel.plot(across, mistaken_curve, "s-", ms=3, label=f"{len(seen)} images, validation")
 panel.set(xlabel="epoch", ylabel="ELBO in nats", title="One index in a loop")
 panel.set_xticks(across[:: max(1, epochs // 5)])
@@ -346,6 +361,7 @@ print(f"from the nearest image: through codes {through_codes:.1f}, through pixel
 # %% [markdown]
 # ## Try it
 #
-# - `make_vae(1e-4)` with the honest loop: how much of the gain is the images', how much the rate's?
+# - `make_vae(1e-4)` with the honest loop: how much of the gain is the images', how much the rate's? And
+#   without `warming`?
 # - Ten numbers in a code instead of two: how far does the ELBO rise? What do samples look like?
 # - `beta=4` in `VAE`, then `beta=0`. Draw `latent_space` and `sample` for both: what does each term do?
