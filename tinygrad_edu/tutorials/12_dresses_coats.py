@@ -260,7 +260,7 @@ for l2 in (0.0, 1e-4, 1e-3):
 # %% [markdown]
 # Without L2 the deep network does better on its training images than the small one did, and the test images
 # gain little or nothing by it: the distance between the two accuracies is overfitting. L2 makes the
-# weights short and closes much of the distance, from above. The course found so too: little gain.
+# weights much shorter, and closes a little of the distance. The course found so too: little gain.
 
 # %%
 gap = {l2: on_training - accuracy for l2, (on_training, accuracy, _) in table.items()}
