@@ -272,6 +272,6 @@ lesson.claim("grid search: the best combination", search.best_score_, at_least=0
 #
 # - Train on the first 1,000 digits only, and on 2,000. What would 6,000 give? Try it if you have the whole
 #   set.
-# - `early_stopping=True` sets a tenth of the rows aside, and stops when they get no better. What does it cost,
-#   what does it save?
+# - `early_stopping=True` sets a tenth of the rows aside, and stops when they get no better. What does it
+#   cost, what does it save?
 # - Which pair of digits is confused most? Draw these images with `viz.show_images`.
