@@ -238,8 +238,9 @@ lesson.picture(viz.filters(classifier.coefs_[0], count=32, title="32 of 100 hidd
 
 # %% [markdown]
 # `loss_curve_` is the loss of each epoch, `coefs_` the weights; those of a hidden neuron are an image. Some
-# look for a stroke at a place (orange) with none beside it (blue). The rim is noise: these pixels are
-# always 0, so their weights had no reason to change.
+# neurons fall silent if there is a stroke at one place (blue), others want one (orange). The corners are
+# white: no digit reaches there, so the data say nothing of these weights, and the small price `alpha` on
+# all weights has brought them to 0.
 #
 # ## A grid search
 #
