@@ -233,3 +233,12 @@ def test_sampling_has_the_mean_and_variance_it_was_given():
     gradcheck(
         sampled, [te.Tensor(mean[:2], requires_grad=True), te.Tensor(log_variance[:2], requires_grad=True)]
     )
+
+
+def test_validation_data_without_targets_may_stand_in_a_tuple():
+    x = np.random.default_rng(0).random((12, 6), np.float32)
+    vae = make_vae()
+    vae.compile("adam")
+    for given in (x, (x,)):
+        history = vae.fit(x, epochs=1, verbose=0, validation_data=given).history
+        assert np.isfinite(history["val_loss"]).all()

@@ -192,6 +192,8 @@ def validation_of(
     x, y, weight = (given, None, None)
     if isinstance(given, tuple | list) and 2 <= len(given) <= 3:
         x, y, weight = unpack(tuple(given))
+    elif isinstance(given, tuple) and len(given) == 1:  # of a model that learns without targets
+        x = given[0]
     held = Data("validation_data", x, y, weight, None, batch_size or data.batch_size, False, steps)
     if data.arrays and held.arrays:
         _check_alike(data, held)
