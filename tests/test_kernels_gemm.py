@@ -9,9 +9,9 @@ from kernel_cases import DTYPES, arrays, assert_same, given_out, unhurried
 from tinygrad_edu import kernels
 from tinygrad_edu.errors import DTypeError, ShapeError
 from tinygrad_edu.kernels import _gemm, _threads, reference
-from tinygrad_edu.kernels._panels import WIDTH
-from tinygrad_edu.kernels._simd import LANES, ROWS
+from tinygrad_edu.kernels._simd import LANES, ROWS, VECTORS
 
+WIDTH = LANES * VECTORS  # of float32, and twice that of float64
 SIDES = st.integers(0, 5) | st.sampled_from([ROWS - 1, 2 * ROWS + 1, WIDTH, 3 * WIDTH + 5, 150])
 
 
@@ -64,6 +64,7 @@ def test_leading_axes_broadcast(always_ours, data, batch, dtype):
     assert_same(kernels.matmul(a, b, bias=bias), reference.matmul(a, b, bias=bias), 4)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "shape",
     [
@@ -76,14 +77,12 @@ def test_leading_axes_broadcast(always_ours, data, batch, dtype):
         (20, 2100, 260),
     ],
 )
-def test_every_block_of_a_large_product_is_right(always_ours, shape):
+def test_every_block_of_a_large_product_is_right(always_ours, shape, dtype):
     m, k, n = shape
     rng = np.random.default_rng(0)
-    a, b, bias = (rng.standard_normal(s, np.float32) for s in ((m, k), (k, n), n))
+    a, b, bias = (rng.standard_normal(s, dtype) for s in ((m, k), (k, n), n))
     want = np.maximum(a.astype(np.float64) @ b + bias, 0)
-    bound = (
-        4 * np.finfo(np.float32).eps * np.sqrt(k) * (np.abs(a).astype(np.float64) @ np.abs(b) + np.abs(bias))
-    )
+    bound = 4 * np.finfo(dtype).eps * np.sqrt(k) * (np.abs(a).astype(np.float64) @ np.abs(b) + np.abs(bias))
     for left in (a, np.ascontiguousarray(a.T).T):
         for right in (b, np.ascontiguousarray(b.T).T):
             got = kernels.matmul(left, right, bias=bias, relu=True)
@@ -101,11 +100,12 @@ def test_infinity_times_zero_is_nan_and_stays_in_its_row(always_ours, flipped):
     np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(100, 600, 300), (16, 700, 1024), (24, 3000, 40), (2000, 64, 32)])
-def test_threads_do_not_change_the_bits(shape):
+def test_threads_do_not_change_the_bits(shape, dtype):
     m, k, n = shape
     rng = np.random.default_rng(0)
-    a, b = rng.standard_normal((k, m), np.float32).T, rng.standard_normal((k, n), np.float32)
+    a, b = rng.standard_normal((k, m), dtype).T, rng.standard_normal((k, n), dtype)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_threads, "_WORTH_SHARING", 2**60)
         alone = kernels.matmul(a, b, relu=True)
@@ -113,13 +113,14 @@ def test_threads_do_not_change_the_bits(shape):
         np.testing.assert_array_equal(kernels.matmul(a, b, relu=True), alone)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("m", [1, _gemm._FEW, _gemm._FEW + 1])
-@pytest.mark.parametrize("n", [LANES, WIDTH, 3 * LANES, 5 * WIDTH, 5 * WIDTH + 1])
-def test_a_matrix_is_read_in_place_as_when_it_is_packed(always_ours, m, n):
+@pytest.mark.parametrize("n", [LANES // 2, LANES, WIDTH, 3 * LANES, 5 * WIDTH, 5 * WIDTH + 1])
+def test_a_matrix_is_read_in_place_as_when_it_is_packed(always_ours, m, n, dtype):
     rng = np.random.default_rng(0)
-    a, b, bias = (rng.standard_normal(s, np.float32) for s in ((m, 600), (600, n), n))
-    got = kernels.matmul(a, b, bias=bias, relu=True)
-    np.testing.assert_allclose(got, reference.matmul(a, b, bias=bias, relu=True), rtol=1e-4, atol=1e-4)
+    a, b, bias = (rng.standard_normal(s, dtype) for s in ((m, 600), (600, n), n))
+    got, near = kernels.matmul(a, b, bias=bias, relu=True), 1e-4 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(got, reference.matmul(a, b, bias=bias, relu=True), rtol=near, atol=near)
 
 
 def test_products_refuse_what_does_not_fit():

@@ -17,13 +17,16 @@ def _call(
     ahead=False,
 ):  # fmt: skip
     at = address(bias) if bias.size else 0
-    next_rows = address(a) + rows * a_row * 4 if ahead else 0
+    size = a.itemsize
+    next_rows = address(a) + rows * a_row * size if ahead else 0
     tile(
-        address(a), a_row * 4, a_k * 4, a_segment * 4, address(b), b_k * 4, b_segment * 4, length, segments,
-        address(c), c_row * 4, rows, lanes, at, add, relu, next_rows,
+        a, address(a), a_row * size, a_k * size, a_segment * size,
+        address(b), b_k * size, b_segment * size, length, segments,
+        address(c), c_row * size, rows, lanes, at, add, relu, next_rows,
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @given(
     rows=st.integers(1, ROWS),
     lanes=st.integers(1, WIDTH),
@@ -38,14 +41,15 @@ def _call(
     seed=st.integers(0, 2**32 - 1),
 )
 def test_tile_is_the_sum_over_steps_and_segments(
-    rows, lanes, length, segments, gap, step, biased, add, relu, ahead, seed
+    dtype, rows, lanes, length, segments, gap, step, biased, add, relu, ahead, seed
 ):
+    lanes = lanes if dtype == "float32" else -(-lanes // 2)  # a register holds half as many
     rng = np.random.default_rng(seed)
     a_segment = length * step + gap
-    a = rng.standard_normal((rows, segments * a_segment + gap), np.float32)
-    b = rng.standard_normal((segments, length + gap, WIDTH), np.float32)
-    c = rng.standard_normal((rows, lanes + gap), np.float32)
-    bias = rng.standard_normal(WIDTH if biased else 0, np.float32)
+    a = rng.standard_normal((rows, segments * a_segment + gap), dtype)
+    b = rng.standard_normal((segments, length + gap, WIDTH), dtype)
+    c = rng.standard_normal((rows, lanes + gap), dtype)
+    bias = rng.standard_normal(WIDTH if biased else 0, dtype)
     wide = c.astype(np.float64)
     taken = np.stack([a[:, s * a_segment :][:, : length * step : step] for s in range(segments)], axis=1)
     sums = np.einsum("rsk,skn->rn", taken.astype(np.float64), b[:, :length, :lanes].astype(np.float64))
@@ -55,7 +59,8 @@ def test_tile_is_the_sum_over_steps_and_segments(
         a, a.shape[1], step, a_segment, b, WIDTH, (length + gap) * WIDTH, length, segments,
         c, c.shape[1], rows, lanes, bias, int(add), int(relu), ahead,
     )  # fmt: skip
-    np.testing.assert_allclose(c, wide, rtol=1e-5, atol=1e-5)  # and the gap beside the tile is as it was
+    near = 1e-5 if dtype == "float32" else 1e-13
+    np.testing.assert_allclose(c, wide, rtol=near, atol=near)  # and the gap beside the tile is as it was
 
 
 @pytest.mark.parametrize("relu", [0, 1])

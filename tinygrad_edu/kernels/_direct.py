@@ -201,7 +201,7 @@ def _task(
                 c = to + (first + y) * out_row + i * out_pixel + (group * filters + f) * 4
                 for part in range(parts):
                     tile(
-                        a + part * part_step, across.step * pixel, 4, run_step,
+                        out, a + part * part_step, across.step * pixel, 4, run_step,
                         panel + part * runs * length * WIDTH * 4, WIDTH * 4, length * WIDTH * 4, length, runs,
                         c, out_pixel, min(ROWS, across.sums - i), min(WIDTH, filters - f),
                         panel_bias, part, relu * (part == parts - 1), 0,

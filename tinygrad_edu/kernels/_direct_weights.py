@@ -109,7 +109,7 @@ def _task(
                     c = grad + (ky * runs + kx) * length * grads.shape[4] * 4
                     for r in range(0, length, ROWS):
                         tile(
-                            a + r * 4, 4, across.step * pixel, down.step * row,
+                            grads, a + r * 4, 4, across.step * pixel, down.step * row,
                             b + y * b_row, b_k, b_row, across.sums, min(block, rows - y),
                             c + r * grads.shape[4] * 4, grads.shape[4] * 4, min(ROWS, length - r), lanes,
                             0, add, 0, 0,

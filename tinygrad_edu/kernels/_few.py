@@ -94,7 +94,7 @@ def _correlate_task(
     for i in range(0, pixels, ROWS):
         for lane in range(0, lanes, WIDTH):
             tile(
-                start + i * channels * 4, channels * 4, 4, 0, address(weights) + lane * 4, pitch * 4, 0,
+                x, start + i * channels * 4, channels * 4, 4, 0, address(weights) + lane * 4, pitch * 4, 0,
                 channels, 1, address(products) + (i * pitch + lane) * 4, pitch * 4,
                 min(ROWS, pixels - i), min(WIDTH, lanes - lane), 0, 0, 0, start + (i + ROWS) * channels * 4,
             )  # fmt: skip
@@ -203,7 +203,8 @@ def _weigh_task(
         for i in range(0, rows * width, _PIXELS):
             for c in range(0, channels, ROWS):
                 tile(
-                    start + (i * channels + c) * 4, 4, channels * 4, 0, address(beside) + i * pitch, pitch, 0,
+                    many, start + (i * channels + c) * 4, 4, channels * 4, 0,
+                    address(beside) + i * pitch, pitch, 0,
                     min(_PIXELS, rows * width - i), 1, address(grads) + (chunk * channels + c) * lanes * 4,
                     lanes * 4, min(ROWS, channels - c), lanes, 0, add, 0, 0,
                 )  # fmt: skip

@@ -29,8 +29,8 @@ from numba import prange
 from tinygrad_edu.kernels._arrays import Array
 from tinygrad_edu.kernels._jit import jit, two_forms
 from tinygrad_edu.kernels._memory import empty
-from tinygrad_edu.kernels._panels import WIDTH, empty_panels, pack
-from tinygrad_edu.kernels._simd import LANES, ROWS, address, tile
+from tinygrad_edu.kernels._panels import ACROSS, empty_panels, pack
+from tinygrad_edu.kernels._simd import BYTES, ROWS, address, tile
 from tinygrad_edu.kernels._threads import run
 
 __all__ = ["multiply"]
@@ -42,31 +42,30 @@ _PARTS = 16  # of K, at most
 _FEW, _FEW_DEPTH = 24, 256  # rows up to which B is read where it lies, and the steps of K taken then
 _QUICK = 16  # multiplications of the micro-kernel in the time that run() expects of one
 
-_NO_BIAS = np.empty(0, np.float32)
-
 
 def multiply(
     a: Array, a_flipped: bool, b: Array, b_flipped: bool, bias: Array | None, relu: bool, out: Array
 ) -> None:
     """Fill out with A @ B + bias, or 0 where that is negative; A is a, or a.T if flipped, and so B.
 
-    All are float32 and contiguous, and no side is 0.
+    All are contiguous and of one dtype, float32 or float64, and no side is 0.
     """
     m, n = out.shape
     k = a.size // m
+    width, lanes = ACROSS // out.itemsize, BYTES // out.itemsize
     if bias is None:
-        bias = _NO_BIAS
-    elif n % WIDTH:  # whole vectors of it are read
-        bias = np.concatenate((bias, np.zeros(-n % WIDTH, np.float32)))
+        bias = np.empty(0, out.dtype)
+    elif n % width:  # whole vectors of it are read
+        bias = np.concatenate((bias, np.zeros(-n % width, out.dtype)))
     rows, columns, part = _cut(m, k, n)
-    in_place = not b_flipped and n % LANES == 0 and (m <= _FEW or n <= WIDTH)
+    in_place = not b_flipped and n % lanes == 0 and (m <= _FEW or n <= width)
     depth = _FEW_DEPTH if in_place and m <= _FEW else _even(part, _DEPTH, 1)
-    sums = out[None] if part >= k else empty((-(-k // part), m, n), np.float32)
+    sums = out[None] if part >= k else empty((-(-k // part), m, n), out.dtype)
     arguments = (
         a, a_flipped, b, b_flipped, in_place, bias, int(relu), sums, out, rows, columns, part, depth,
     )  # fmt: skip
-    lanes = -(-n // LANES) * LANES  # that are computed
-    run(_multiply, _multiply_parallel, arguments, a.size * lanes // _QUICK)
+    computed = -(-n // lanes) * lanes  # columns
+    run(_multiply, _multiply_parallel, arguments, a.size * computed // _QUICK)
 
 
 def _even(length: int, most: int, unit: int) -> int:
@@ -94,30 +93,32 @@ def _task(
 ) -> None:  # fmt: skip
     m, n = out.shape
     size = a.size // m
-    a_row, a_k = (4, m * 4) if a_flipped else (a.shape[1] * 4, 4)
+    itemsize = a.itemsize
+    width = ACROSS // itemsize
+    a_row, a_k = (itemsize, m * itemsize) if a_flipped else (a.shape[1] * itemsize, itemsize)
     rows, columns = min(rows, m - i), min(columns, n - j)
-    panels = empty_panels(0 if in_place else columns, depth)
+    panels = empty_panels(0 if in_place else columns, depth, b)
     for k in range(first, last, depth):
         steps = min(depth, last - k)
         if in_place:
-            b_at, b_k, panel = address(b) + (k * n + j) * 4, n * 4, WIDTH * 4
+            b_at, b_k, panel = address(b) + (k * n + j) * itemsize, n * itemsize, ACROSS
         else:
             pack(b, b_flipped, k, steps, j, columns, panels)
-            b_at, b_k, panel = address(panels), WIDTH * 4, depth * WIDTH * 4
+            b_at, b_k, panel = address(panels), ACROSS, depth * ACROSS
         for r in range(i, i + rows, ROWS):
             ahead = 0  # what of A is read next: more rows, or from a transposed A the next steps of K
             if not a_flipped and steps == size and r + ROWS < m:
                 ahead = address(a) + (r + ROWS) * a_row
             elif a_flipped and rows == m and k + depth < size:
-                ahead = address(a) + (k + depth) * a_k + r * depth * 4
-            for p in range(-(-columns // WIDTH)):
-                column = j + p * WIDTH
+                ahead = address(a) + (k + depth) * a_k + r * depth * itemsize
+            for p in range(-(-columns // width)):
+                column = j + p * width
                 tile(
-                    address(a) + r * a_row + k * a_k, a_row, a_k, 0,
+                    a, address(a) + r * a_row + k * a_k, a_row, a_k, 0,
                     b_at + p * panel, b_k, 0, steps, 1,
-                    address(out) + (r * n + column) * 4, n * 4, min(ROWS, i + rows - r),
-                    min(WIDTH, j + columns - column),
-                    address(bias) + column * 4 if bias.size and k == 0 else 0, k - first,
+                    address(out) + (r * n + column) * itemsize, n * itemsize, min(ROWS, i + rows - r),
+                    min(width, j + columns - column),
+                    address(bias) + column * itemsize if bias.size and k == 0 else 0, k - first,
                     relu * (k + steps == last), ahead,
                 )  # fmt: skip
 
@@ -144,7 +145,8 @@ def _loop(
                     out[i, j] += sums[p, i, j]
             if relu:
                 for j in range(n):
-                    out[i, j] = np.float32(0) if out[i, j] < 0 else out[i, j]
+                    if out[i, j] < 0:
+                        out[i, j] = 0
 
 
 _multiply, _multiply_parallel = two_forms(_loop, "_multiply")

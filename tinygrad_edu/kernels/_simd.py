@@ -27,19 +27,17 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-__all__ = ["LANES", "ROWS", "VECTORS", "address", "tile"]
+__all__ = ["BYTES", "LANES", "ROWS", "VECTORS", "address", "tile"]
 
 # For this machine, unless NUMBA_CPU_FEATURES says to compile for another.
 _FEATURES = config.CPU_FEATURES or llvm.get_host_cpu_features().flatten()
 _WIDE = "+avx512f" in _FEATURES.split(",")
-LANES = 16 if _WIDE else 8  # floats in a vector register
+BYTES = 64 if _WIDE else 32  # of a vector register
+LANES = BYTES // 4  # float32 in one, and half as many float64
 VECTORS = 2  # vectors across a tile
 ROWS = 8 if _WIDE else 6  # down a tile: of 32 (16) registers 16 (12) hold sums
 
-_VOID, _I32, _I64, _FLOAT = ir.VoidType(), ir.IntType(32), ir.IntType(64), ir.FloatType()
-_VECTOR = ir.VectorType(_FLOAT, LANES)
-_MASK = ir.VectorType(ir.IntType(1), LANES)
-_INDICES = ir.VectorType(_I64, LANES)
+_VOID, _I32, _I64 = ir.VoidType(), ir.IntType(32), ir.IntType(64)
 _FIRST_CACHE, _SECOND_CACHE = 3, 2  # where llvm.prefetch brings a line to
 
 
@@ -56,14 +54,15 @@ def address(typingctx, array):
 
 @intrinsic
 def tile(
-    typingctx, a, a_row, a_k, a_segment, b, b_k, b_segment, length, segments,
+    typingctx, like, a, a_row, a_k, a_segment, b, b_k, b_segment, length, segments,
     c, c_row, rows, lanes, bias, add, relu, ahead,
 ):  # fmt: skip
     """Compute C[r, n] = sum over s, k of A[r, s, k] * B[s, k, n] for r < rows <= ROWS, n < lanes.
 
-    All arguments are whole numbers: addresses, distances in bytes (a_row from A[r, s, k] to A[r + 1, s, k],
-    and so on), and counts, of which length and segments are at least 1. The lanes, at most LANES * VECTORS,
-    are neighbours in B and in C. Of B whole vectors are read, also beyond the lanes; of C nothing else is
+    The numbers are of the dtype of the array ``like``, float32 or float64. All other arguments are whole
+    numbers: addresses, distances in bytes (a_row from A[r, s, k] to A[r + 1, s, k], and so on), and counts,
+    of which length and segments are at least 1. The lanes, at most VECTORS registers full of them, are
+    neighbours in B and in C. Of B whole vectors are read, also beyond the lanes; of C nothing else is
     touched. If ``add`` isn't 0, C's old values are added; otherwise, if ``bias`` isn't, the vectors there.
     If ``relu`` isn't 0, what is below 0 becomes 0, and NaN stays.
 
@@ -71,17 +70,19 @@ def tile(
     many numbers a step as the tile takes from A. They come to the second cache while the tile is at work.
     """
 
+    size = like.dtype.bitwidth // 8
+
     def generate(context, builder, signature, args):
-        lanes = args[_ARGUMENTS.index("lanes")]
-        narrow = builder.icmp_signed("<=", lanes, _I64(LANES))
+        numbers = args[1:]
+        narrow = builder.icmp_signed("<=", numbers[_ARGUMENTS.index("lanes")], _I64(BYTES // size))
         with builder.if_else(narrow) as (then, otherwise):
             with then:
-                builder.call(_function(builder.module, 1), args)
+                builder.call(_function(builder.module, 1, size), numbers)
             with otherwise:
-                builder.call(_function(builder.module, VECTORS), args)
+                builder.call(_function(builder.module, VECTORS, size), numbers)
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * len(_ARGUMENTS)), generate
+    return types.void(like, *[types.int64] * len(_ARGUMENTS)), generate
 
 
 _ARGUMENTS = (
@@ -90,12 +91,12 @@ _ARGUMENTS = (
 )  # fmt: skip
 
 
-def _function(module: ir.Module, vectors: int) -> Any:
-    """Return the tile of so many vectors across, written into the module at its first use there.
+def _function(module: ir.Module, vectors: int, size: int) -> Any:
+    """Return the tile of so many vectors across, of numbers of so many bytes, put into the module once.
 
     It is a function of its own rather than part of its callers, which would each take long to compile.
     """
-    name = f"tinygrad_edu_tile_{vectors}"
+    name = f"tinygrad_edu_tile_{vectors}_{size}"
     if name in module.globals:
         return module.globals[name]
     function = ir.Function(module, ir.FunctionType(_VOID, [_I64] * len(_ARGUMENTS)), name)
@@ -103,16 +104,19 @@ def _function(module: ir.Module, vectors: int) -> Any:
     function.attributes.add("noinline")
     given = dict(zip(_ARGUMENTS, function.args, strict=True))
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    width = f"v{LANES}f32"
-    pointer = _VECTOR.as_pointer()
+    number, lanes = ir.FloatType() if size == 4 else ir.DoubleType(), BYTES // size
+    wide, mask = ir.VectorType(number, lanes), ir.VectorType(ir.IntType(1), lanes)
+    indices = ir.VectorType(_I64, lanes)
+    width = f"v{lanes}f{8 * size}"
+    pointer = wide.as_pointer()
     prefetch = _declared(module, "llvm.prefetch.p0", _VOID, [pointer, _I32, _I32, _I32])
 
     def ask_for(at: Any, to_write: bool, nearness: int) -> None:
         builder.call(prefetch, [at, _I32(int(to_write)), _I32(nearness), _I32(1)])
 
-    fma = _declared(module, f"llvm.fma.{width}", _VECTOR, [_VECTOR] * 3)
-    load = _declared(module, f"llvm.masked.load.{width}.p0", _VECTOR, [pointer, _I32, _MASK, _VECTOR])
-    store = _declared(module, f"llvm.masked.store.{width}.p0", _VOID, [_VECTOR, pointer, _I32, _MASK])
+    fma = _declared(module, f"llvm.fma.{width}", wide, [wide] * 3)
+    load = _declared(module, f"llvm.masked.load.{width}.p0", wide, [pointer, _I32, mask, wide])
+    store = _declared(module, f"llvm.masked.store.{width}.p0", _VOID, [wide, pointer, _I32, mask])
 
     # Where there are fewer rows than the tile has, the last one stands in for those that are missing: it is
     # computed again and stored again, the same to the last bit.
@@ -120,28 +124,28 @@ def _function(module: ir.Module, vectors: int) -> Any:
     row_of = [builder.select(builder.icmp_signed("<", _I64(r), last), _I64(r), last) for r in range(ROWS)]
     a_rows = [builder.add(given["a"], builder.mul(r, given["a_row"])) for r in row_of]
     c_rows = [builder.add(given["c"], builder.mul(r, given["c_row"])) for r in row_of]
-    in_last = builder.sub(given["lanes"], _I64((vectors - 1) * LANES))
-    there = builder.icmp_signed("<", _INDICES(list(range(LANES))), _spread(builder, in_last, _INDICES))
-    masks = [_MASK([1] * LANES)] * (vectors - 1) + [there]
+    in_last = builder.sub(given["lanes"], _I64((vectors - 1) * lanes))
+    there = builder.icmp_signed("<", indices(list(range(lanes))), _spread(builder, in_last, indices))
+    masks = [mask([1] * lanes)] * (vectors - 1) + [there]
     cells = [(r, v) for r in range(ROWS) for v in range(vectors)]
-    sums = {cell: cgutils.alloca_once(builder, _VECTOR) for cell in cells}  # LLVM makes registers of these
+    sums = {cell: cgutils.alloca_once(builder, wide) for cell in cells}  # LLVM makes registers of these
 
-    zero = _VECTOR([0.0] * LANES)
+    zero = wide([0.0] * lanes)
     for cell in cells:
         builder.store(zero, sums[cell])
     with builder.if_else(cgutils.is_not_null(builder, given["add"])) as (then, otherwise):
         with then:
             for r, v in cells:
                 builder.store(
-                    builder.call(load, [_pointer(builder, c_rows[r], _VECTOR, v), _I32(4), masks[v], zero]),
+                    builder.call(load, [_pointer(builder, c_rows[r], wide, v), _I32(size), masks[v], zero]),
                     sums[r, v],
                 )
         with otherwise:
             for r, v in cells:  # a cache takes in a line before it is written to: let that begin now
-                ask_for(_pointer(builder, c_rows[r], _VECTOR, v), True, _FIRST_CACHE)
+                ask_for(_pointer(builder, c_rows[r], wide, v), True, _FIRST_CACHE)
             with builder.if_then(cgutils.is_not_null(builder, given["bias"])):
                 for r, v in cells:
-                    builder.store(_load(builder, given["bias"], _VECTOR, v), sums[r, v])
+                    builder.store(_load(builder, given["bias"], wide, v), sums[r, v])
 
     a_off = cgutils.alloca_once(builder, _I64)  # steps that are added up are cheaper than ones multiplied
     b_at = cgutils.alloca_once(builder, _I64)
@@ -152,23 +156,23 @@ def _function(module: ir.Module, vectors: int) -> Any:
         builder.store(builder.mul(segment.index, given["a_segment"]), a_off)
         builder.store(builder.add(given["b"], builder.mul(segment.index, given["b_segment"])), b_at)
         with cgutils.for_range(builder, given["length"]):
-            ask_for(_pointer(builder, builder.load(ahead_at), _VECTOR), False, _SECOND_CACHE)
-            b = [_load(builder, builder.load(b_at), _VECTOR, v) for v in range(vectors)]
+            ask_for(_pointer(builder, builder.load(ahead_at), wide), False, _SECOND_CACHE)
+            b = [_load(builder, builder.load(b_at), wide, v) for v in range(vectors)]
             for r in range(ROWS):
                 at = builder.add(a_rows[r], builder.load(a_off))
-                a = _spread(builder, _load(builder, at, _FLOAT), _VECTOR)
+                a = _spread(builder, _load(builder, at, number), wide)
                 for v in range(vectors):
                     builder.store(builder.call(fma, [a, b[v], builder.load(sums[r, v])]), sums[r, v])
             builder.store(builder.add(builder.load(a_off), given["a_k"]), a_off)
             builder.store(builder.add(builder.load(b_at), given["b_k"]), b_at)
-            builder.store(builder.add(builder.load(ahead_at), _I64(ROWS * 4)), ahead_at)
+            builder.store(builder.add(builder.load(ahead_at), _I64(ROWS * size)), ahead_at)
 
     rectified = cgutils.is_not_null(builder, given["relu"])
-    floor = _spread(builder, builder.select(rectified, _FLOAT(0.0), _FLOAT(float("-inf"))), _VECTOR)
+    floor = _spread(builder, builder.select(rectified, number(0.0), number(float("-inf"))), wide)
     for r, v in cells:
         value = builder.load(sums[r, v])
         value = builder.select(builder.fcmp_ordered("<", value, floor), floor, value)
-        builder.call(store, [value, _pointer(builder, c_rows[r], _VECTOR, v), _I32(4), masks[v]])
+        builder.call(store, [value, _pointer(builder, c_rows[r], wide, v), _I32(size), masks[v]])
     builder.ret_void()
     return function
 
@@ -178,14 +182,14 @@ def _declared(module: ir.Module, name: str, result: Any, arguments: list[Any]) -
 
 
 def _pointer(builder: Any, at: Any, kind: Any, vector: int = 0) -> Any:
-    return builder.inttoptr(builder.add(at, _I64(vector * LANES * 4)), kind.as_pointer())
+    return builder.inttoptr(builder.add(at, _I64(vector * BYTES)), kind.as_pointer())
 
 
 def _load(builder: Any, at: Any, kind: Any, vector: int = 0) -> Any:
-    return builder.load(_pointer(builder, at, kind, vector), align=4)
+    return builder.load(_pointer(builder, at, kind, vector), align=4)  # which is enough for a float64 too
 
 
 def _spread(builder: Any, value: Any, kind: Any) -> Any:
     """Put a number into every lane."""
     one = builder.insert_element(kind(ir.Undefined), value, _I32(0))
-    return builder.shuffle_vector(one, kind(ir.Undefined), ir.VectorType(_I32, LANES)([0] * LANES))
+    return builder.shuffle_vector(one, kind(ir.Undefined), ir.VectorType(_I32, kind.count)([0] * kind.count))

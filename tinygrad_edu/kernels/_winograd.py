@@ -196,7 +196,7 @@ def _forward_block(
             u_at = address(u) + (point * u.shape[1] + f * channels) * 4
             for t in range(0, last - first, ROWS):
                 tile(
-                    v_at + t * channels * 4, channels * 4, 4, 0, u_at, WIDTH * 4, 0, channels, 1,
+                    v, v_at + t * channels * 4, channels * 4, 4, 0, u_at, WIDTH * 4, 0, channels, 1,
                     m_at + (t * filters + f) * 4, filters * 4,
                     min(ROWS, last - first - t), min(WIDTH, filters - f), 0, 0, 0, 0,
                 )  # fmt: skip

@@ -101,7 +101,7 @@ def _products(
         for f in range(0, filters, WIDTH):
             for c in range(first, last, ROWS):
                 tile(
-                    v_at + c * 4, 4, channels * 4, 0, p_at + f * held * 4, WIDTH * 4, 0, tiles, 1,
+                    v, v_at + c * 4, 4, channels * 4, 0, p_at + f * held * 4, WIDTH * 4, 0, tiles, 1,
                     to + point * point_step + ((c - first) * filters + f) * 4, filters * 4,
                     min(ROWS, last - c), min(WIDTH, filters - f), 0, add, 0, 0,
                 )  # fmt: skip

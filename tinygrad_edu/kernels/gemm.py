@@ -2,8 +2,8 @@
 
 Two ways to compute them, and here is chosen between:
 
-- :mod:`tinygrad_edu.kernels._gemm`, our blocks around the micro-kernel, for float32;
-- NumPy's BLAS, for float64, for vectors, and for matrices so small that calling is most of the work.
+- :mod:`tinygrad_edu.kernels._gemm`, our blocks around the micro-kernel, on all threads;
+- NumPy's BLAS, for vectors, and for matrices so small that calling is most of the work.
 """
 
 import math
@@ -46,8 +46,6 @@ def matmul(
     Returns
     -------
     ndarray (…, m, n)
-        In float32 it is computed on all threads. In float64 it is NumPy's product, on one thread from the
-        first parallel kernel on.
 
     Raises
     ------
@@ -101,7 +99,7 @@ def _multiply(a: Array, b: Array, bias: Array | None, relu: bool, out: Array) ->
     """Multiply two matrices in the way that is quickest."""
     (m, k), n = a.shape, b.shape[1]
     small = _SMALL if n >= _THIN else _SMALL_IF_THIN
-    if a.dtype != np.float32 or m * k * n < small or 1 in (m, n):
+    if m * k * n < small or 1 in (m, n):
         _with_blas(a, b, bias, relu, out)
         return
     from tinygrad_edu.kernels import _gemm  # not before it is needed: small networks do without Numba
