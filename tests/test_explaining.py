@@ -66,6 +66,30 @@ def test_a_broadcast_bias():
     assert max(len(line) for line in text.splitlines()) <= 100
 
 
+@given(m=st.integers(1, 7), k=st.integers(1, 7), n=st.integers(1, 7), seed=st.integers(0, 99))
+def test_one_number_of_each_gradient_of_a_product_is_worked_out(m, k, n, seed):
+    """As long as the sums are short; and it is the number that the walk computes."""
+    rng = np.random.default_rng(seed)
+    a, b = (
+        Tensor(rng.integers(-9, 9, shape).astype("f4"), requires_grad=True, name=name)
+        for name, shape in (("a", (m, k)), ("b", (k, n)))
+    )
+    loss = (a @ b * Tensor(rng.integers(-9, 9, (m, n)).astype("f4"), name="c")).sum()
+    text = " ".join(str(te.explain(loss)).split())
+    loss.backward()
+    for name, of, other, terms in (("a", a, "row 0 of b times row 0", n), ("b", b, "column 0 of a times", m)):
+        found = re.findall(rf"{name}\[0, 0\]: ([-\d· +()]+) = (-?\d+), {other}", text)
+        assert len(found) == (terms <= 6)
+        for sums, result in found:
+            assert sums.count("·") == terms
+            assert eval(sums.replace("·", "*")) == float(result) == of.grad.data[0, 0]
+
+
+def test_what_was_told_just_now_is_not_written_out_again():
+    backward = section(str(dense()[0]), "Backward")
+    assert re.findall(r"as operation (\d) has just sent it", backward) == ["4", "3", "2"]
+
+
 # Graphs of single numbers: each step takes two of what is there.
 PLACE = st.integers(0, 9)
 STEPS = st.lists(st.tuples(PLACE, PLACE, st.sampled_from("+*-s")), min_size=1, max_size=7)

@@ -96,6 +96,9 @@ def test_an_estimator_of_texts_keeps_its_names():
     y = np.array(["no", "yes"])[INNER]
     figure = viz.decision_boundary(LogisticRegression().fit(POINTS, y), POINTS, y, resolution=5)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["no", "yes"]
+    model, names = LogisticRegression().fit(POINTS, INNER), ("out", "in")
+    figure = viz.decision_boundary(model, POINTS, INNER, class_names=names, resolution=5)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["out", "in"]
 
 
 @pytest.mark.parametrize(

@@ -168,12 +168,12 @@ def _symbol(name: str, formula: str) -> Math:
 
 
 def _where(step: Step, names: Symbols, formula: str) -> Iterator[Piece]:
-    """Say what the letters of a formula are: x₁ is v1 (4, 2), x₂ is b (2,)."""
+    """Say what the letters of a formula are: x₁ stands for v1 (4, 2), x₂ for b (2,)."""
     for i, x in enumerate(step.inputs[:4]):
         value = names.trace.value(x)
-        yield "   with " if i == 0 else ", "
+        yield "   where " if i == 0 else ", "
         yield _symbol(x.name, formula)
-        yield " = "
+        yield " stands for " if i == 0 else " for "  # not "=": the reader's own tensor may be called x too
         yield Code(names.source(x))
         if value.shape:
             yield f" {value.shape}"
@@ -208,7 +208,7 @@ def backward_entry(step: Step, names: Symbols) -> Entry:
     rows: list[Row] = []
     for i, gradient in enumerate(step.gradients):
         if gradient is not None:
-            rows += _arriving(names.of(step.id, i), gradient, names)
+            rows += _arriving(names.of(step.id, i), gradient, names, step)
     if step.derivative:
         rule = (Math(step.derivative), *_where(step, names, step.derivative))
         if _CONDITION.search(step.derivative):
@@ -218,6 +218,7 @@ def backward_entry(step: Step, names: Symbols) -> Entry:
         rows.append(Row("in words", (step.words,)))
     for x in step.inputs:
         rows += _sending(step, x, names, loss)
+        rows += _worked(step, x, names)
     title = (step.operation, ":  ", Code(names.names[step.id]), " = ", Code(names.expression(step)))
     return Entry(names.number[step.id], title, "", tuple(rows))
 
@@ -226,8 +227,8 @@ def backward_entry(step: Step, names: Symbols) -> Entry:
 _CONDITION = re.compile(r"\[[^\]]*([<>=]|\\le|\\ge|is |condition|won)[^\]]*\]")
 
 
-def _arriving(name: str, gradient: Gradient, names: Symbols, final: bool = False) -> Iterator[Row]:
-    """Tell what reaches a result, or finally a parameter, and of which parts it is the sum."""
+def _arriving(name: str, gradient: Gradient, names: Symbols, at: Step | None = None) -> Iterator[Row]:
+    """Tell what reaches an operation's result, or finally a parameter, and of which parts it is the sum."""
     loss = names.output
     parts = gradient.parts
     if len(parts) > 1:
@@ -238,9 +239,13 @@ def _arriving(name: str, gradient: Gradient, names: Symbols, final: bool = False
             yield Row("", (f"… and {len(parts) - _PARTS} more",))
     total = (Slope(loss, name), *_value(gradient.total))
     sender = parts[0]
-    if len(parts) == 1 and sender is not None and sender.step in names.told and summary(gradient.total):
-        text = f" {gradient.total.shape}, as operation {names.number[sender.step]} sent it"
-        text += f": {summary(gradient.total)}" if final else ""
+    told = len(parts) == 1 and sender is not None and sender.step in names.told
+    number = names.number[sender.step] if told and sender is not None else 0
+    # What stands a few lines above, or would be long, isn't written out again.
+    just_now = at is not None and number == names.number[at.id] + 1 and gradient.total.shape != ()
+    if told and (just_now or summary(gradient.total)):
+        text = f" {gradient.total.shape}, as operation {number} {'has just ' * just_now}sent it"
+        text += f": {summary(gradient.total)}" if at is None else ""
         yield Row("arrives", (Slope(loss, name), text))
     elif parts == (None,) and gradient.total.shape == () and gradient.total.array == 1:
         yield Row("arrives", (*total, "   where every walk begins"))
@@ -289,6 +294,30 @@ def _sending(step: Step, x: Input, names: Symbols, loss: str) -> Iterator[Row]:
     yield Row(label, (*pieces, *_value(x.gradient)))
 
 
+def _worked(step: Step, x: Input, names: Symbols) -> Iterator[Row]:
+    """Write out one number of the gradient of a product of small matrices, term by term."""
+    if step.operation != "matmul" or step.gradient is None or x.gradient is None:
+        return
+    place = next(i for i, other in enumerate(step.inputs) if other is x)
+    other, arrived = names.trace.value(step.inputs[1 - place]), step.gradient.final
+    if not (len(step.inputs) == 2 and other.whole and arrived.whole and x.gradient.whole):
+        return
+    if not other.array.ndim == arrived.array.ndim == x.gradient.array.ndim == 2 or not x.gradient.size:
+        return
+    mine, rows = names.source(step.inputs[1 - place]), place == 0
+    along = "row" if rows else "column"
+    pairs = zip(*[(m.array if rows else m.array.T)[0].tolist() for m in (other, arrived)], strict=True)
+    products = [f"{_factor(a)}·{_factor(b)}" for a, b in pairs]
+    if 0 < len(products) <= _TERMS:
+        how = f"{along} 0 of ", Code(mine), f" times {along} 0 of ", Math(r"\bar{Y}")
+        said = f": {' + '.join(products)} = {short(x.gradient.array[0, 0].item())}, "
+        yield Row("", (Code(f"{names.source(x)}[0, 0]"), said, *how))
+
+
+def _factor(number: float) -> str:
+    return f"({short(number)})" if number < 0 else short(number)
+
+
 _LONG = 10  # letters of a name that fit into the column of labels
 
 
@@ -326,7 +355,7 @@ def result_entry(x: Leaf, names: Symbols) -> Entry:
     if way is not None and len(way) <= 12:
         stations = [f"{step.operation} ({names.number[step.id]})" for step in way]
         rows.append(Row("way", (" → ".join([loss, *stations, name]),)))
-    rows += _arriving(name, x.gradient, names, final=True)
+    rows += _arriving(name, x.gradient, names)
     rows.append(Row("means", tuple(_meaning(x.gradient.final, name, loss))))
     return Entry(None, title, "", tuple(rows))
 

@@ -60,7 +60,8 @@ def decision_boundary(
     path : path-like, optional
         Where to write the picture; the suffix (.png, .svg, .pdf) says how.
     class_names, feature_names : texts, optional
-        Label k is called ``class_names[k]``; the axes are called after the features.
+        Label k is called ``class_names[k]``, by default as in an estimator's ``classes_``; the axes are
+        called after the features.
     threshold : float, optional
         Above it a single score means class 1: by default 0.5. Logits want 0.
     resolution : int
@@ -103,7 +104,7 @@ def decision_boundary(
     guessed = _Guess(caller, model, one_output(caller, model, np.concatenate([grid, points])), threshold)
     classes = guessed.classes[: len(grid)].reshape(resolution, resolution)
     count = 1 + max(int(guessed.classes.max()), 1, 0 if labels is None else int(labels.max()))
-    names = named(caller, guessed.names or class_names, count)
+    names = named(caller, class_names or guessed.names, count)
     with our_style():
         from matplotlib.colors import ListedColormap, TwoSlopeNorm
 
