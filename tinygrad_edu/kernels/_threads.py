@@ -11,9 +11,11 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import contextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu.errors import ArgumentError
+from tinygrad_edu.kernels._crowding import Crowding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,7 @@ class _State(threading.local):
 _state = _State()
 _count: int | None = None  # None until it is set or first asked for
 _one_at_a_time = threading.Lock()
+_crowding = Crowding()
 _awake = False  # the pool has been started, and BLAS put on one thread
 _forked = False
 _both = False
@@ -142,6 +145,8 @@ def run(
 ) -> Any:
     """Call one of two forms of a kernel: the parallel one when there is enough work, in multiplications.
 
+    Unless other programs have the cores (:mod:`tinygrad_edu.kernels._crowding`).
+
     One parallel call at a time: Numba's simplest thread pool ends the process when two threads enter it,
     and two calls at once would only fight for the same cores. None at all in a forked process, where the
     threads don't exist and GNU's OpenMP would end the process.
@@ -150,10 +155,19 @@ def run(
         serial(*arguments)
     elif work < _WORTH_SHARING or _forked or (_count or get_num_threads()) == 1:
         return serial(*arguments)
+    began = perf_counter()
+    if _crowding.alone(began):
+        result = serial(*arguments)
+        _crowding.served((parallel, work), perf_counter() - began, get_num_threads())
+        return result
     with _one_at_a_time:
         if _state.told != _count:
             _wake()
-        return parallel(*arguments)
+        began = perf_counter()
+        result = parallel(*arguments)
+        now = perf_counter()
+        _crowding.shared((parallel, work), now - began, now, get_num_threads())
+        return result
 
 
 def _wake() -> None:

@@ -145,8 +145,8 @@ lesson.claim("network, 50 epochs, test MSE", averaged, at_most=0.435, fast=0.8, 
 # %% [markdown]
 # ## 1,000 epochs, in less time
 #
-# The course trained on, for 1,000 epochs, and got 0.37. Ours with the mean weights of the last 200 of them:
-# 0.38, from each of three starts, in a minute or two (a single epoch gives 0.38 to 0.58). Two things get there
+# The course trained on, for 1,000 epochs, and got 0.37. Ours, with the mean weights of the last 200 of them,
+# gets 0.38 from each of three starts, in a minute or two (a single epoch 0.38 to 0.58). Two things get there
 # sooner:
 #
 # - Momentum. The velocity `v = 0.9 v - rate * gradient` adds up 1 / (1 - 0.9) = 10 steps.
