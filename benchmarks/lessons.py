@@ -123,9 +123,15 @@ def unet(k: Any) -> Task:
     for n, seen in zip((16, 8), reversed(across), strict=True):
         h = k.layers.Conv2DTranspose(n, 2, strides=2)(h)
         h = double(k.layers.Concatenate()([seen, h]), n)
-    model = k.Model(inputs, k.layers.Conv2D(1, 1, activation="sigmoid")(h))
-    watched = [k.metrics.BinaryIoU(target_class_ids=[1], threshold=0.5, name="iou")]
-    model.compile(k.optimizers.Adam(3e-3), "binary_crossentropy", metrics=watched)
+    model = k.Model(inputs, k.layers.Conv2D(1, 1)(h))
+    watched = [k.metrics.BinaryIoU(target_class_ids=[1], threshold=0.0, name="iou")]
+    # From logits: a sigmoid that rounds to 0 has no slope (Keras on TensorFlow finds the logits behind it).
+    bce, dice = k.losses.BinaryCrossentropy(from_logits=True), k.losses.Dice()
+
+    def overlap_loss(t: Any, logits: Any) -> Any:
+        return bce(t, logits) + dice(t, k.activations.sigmoid(logits))
+
+    model.compile(k.optimizers.Adam(3e-3), overlap_loss, metrics=watched)
     return Task(model, x, y, (x_test, y_test), 10, "iou")
 
 
@@ -133,7 +139,7 @@ TASKS = {
     "6": (mlp, "MNIST, MLP", 10),
     "7": (cnn, "MNIST, CNN", 10),
     "13": (vae, "VAE", 5),
-    "15": (unet, "U-Net", 5),
+    "15": (unet, "U-Net", 8),
 }
 _library: dict[str, Any] = {}
 

@@ -281,3 +281,18 @@ def test_the_floor_counts_what_a_step_multiplies():
         (first * second).sum().backward()
     convolution, product = 2 * 2 * 4 * 4 * 5 * 27, 2 * 2 * 80 * 4
     assert count.operations == 3 * convolution + 2 * product
+
+
+@pytest.mark.parametrize("number", ["6", "7", "13"])
+def test_networks_of_the_lessons_are_trained(monkeypatch, number):
+    from benchmarks import lessons
+    from tinygrad_edu import nn
+
+    rng = np.random.default_rng(0)
+    few = rng.random((20, 28, 28, 1), np.float32), rng.integers(0, 10, 20)
+    monkeypatch.setattr(lessons, "digits", lambda: (few, few))
+    monkeypatch.setitem(lessons._library, "k", nn)
+    first, each, score = lessons.train(number, epochs=2, seed=0)
+    assert 0 < each
+    assert 0 < first
+    assert np.isfinite(score)
