@@ -139,6 +139,9 @@ class BinaryCrossentropy(_Pointwise):
     ----------
     from_logits
         Predictions are logits, and sigmoid is still to come: exact where probabilities round to 0 or 1.
+        Probabilities are held between 1e-7 and 1 - 1e-7, and beyond have no gradient: a network that is
+        surely wrong stops learning. (Keras on TensorFlow looks for the logits behind a sigmoid; on PyTorch
+        and JAX it does as we do.)
     label_smoothing
         From 0 to 1: how far the targets are moved towards a half (Szegedy et al. 2016).
     axis
