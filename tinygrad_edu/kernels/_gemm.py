@@ -57,33 +57,32 @@ def multiply(
         bias = np.empty(0, out.dtype)
     elif n % width:  # whole vectors of it are read
         bias = np.concatenate((bias, np.zeros(-n % width, out.dtype)))
-    rows, columns, part = _cut(m, k, n)
+    down, columns, part = _cut(m, k, n)
     in_place = not b_flipped and n % lanes == 0 and (m <= _FEW or n <= width)
-    depth = _FEW_DEPTH if in_place and m <= _FEW else _even(part, _DEPTH, 1)
+    depth = _FEW_DEPTH if in_place and m <= _FEW else _even(part, _DEPTH)
     sums = out[None] if part >= k else empty((-(-k // part), m, n), out.dtype)
     arguments = (
-        a, a_flipped, b, b_flipped, in_place, bias, int(relu), sums, out, rows, columns, part, depth,
+        a, a_flipped, b, b_flipped, in_place, bias, int(relu), sums, out, down, columns, part, depth,
     )  # fmt: skip
     computed = -(-n // lanes) * lanes  # columns
     run(_multiply, _multiply_parallel, arguments, a.size * computed // _QUICK)
 
 
-def _even(length: int, most: int, unit: int) -> int:
-    """Return the length of equal parts, each at most so long, in whole units; the last may be shorter."""
-    parts = -(-length // most)
-    return -(-length // (parts * unit)) * unit
+def _even(length: int, most: int) -> int:
+    """Return the length of equal parts, each at most so long; the last may be shorter."""
+    return -(-length // -(-length // most))
 
 
 def _cut(m: int, k: int, n: int) -> tuple[int, int, int]:
-    """Return the rows and the columns of a block, and how far down K a task goes."""
+    """Return how many blocks the rows are cut into, the columns of each, and how far down K a task goes."""
     columns, part = _COLUMNS, k
     across = -(-n // columns)
     if across * -(-m // _ROWS) < _BLOCKS_ENOUGH and k >= max(2 * _DEPTH, m):
-        return _even(m, _ROWS, ROWS), columns, _even(k, max(_DEPTH, k // _PARTS), 1)
+        return -(-m // _ROWS), columns, _even(k, max(_DEPTH, k // _PARTS))
     while columns > _FEWEST_COLUMNS and across * -(-m // _FEWEST_ROWS) < _BLOCKS_ENOUGH:
         columns //= 2
         across = -(-n // columns)
-    return _even(m, min(max(m * across // _BLOCKS, _FEWEST_ROWS), _ROWS), ROWS), columns, part
+    return -(-m // min(max(m * across // _BLOCKS, _FEWEST_ROWS), _ROWS)), columns, part
 
 
 @jit
@@ -125,16 +124,17 @@ def _task(
 
 def _loop(
     a: Array, a_flipped: bool, b: Array, b_flipped: bool, in_place: bool, bias: Array, relu: int,
-    sums: Array, out: Array, rows: int, columns: int, part: int, depth: int,
+    sums: Array, out: Array, down: int, columns: int, part: int, depth: int,
 ) -> None:  # fmt: skip
     m, n = out.shape
     size = a.size // m
-    down, across, parts = -(-m // rows), -(-n // columns), sums.shape[0]
+    tiles, across, parts = -(-m // ROWS), -(-n // columns), sums.shape[0]
     for task in prange(parts * down * across):
-        i, j = task // across % down * rows, task % across * columns
+        block, j = task // across % down, task % across * columns
+        i, below = block * tiles // down * ROWS, (block + 1) * tiles // down * ROWS  # to a tile equally high
         first = task // (across * down) * part
         _task(
-            i, rows, j, columns, first, min(first + part, size), depth,
+            i, below - i, j, columns, first, min(first + part, size), depth,
             a, a_flipped, b, b_flipped, in_place, bias, relu * (parts == 1), sums[first // part],
         )  # fmt: skip
     if parts > 1:
