@@ -293,6 +293,6 @@ def test_networks_of_the_lessons_are_trained(monkeypatch, number):
     monkeypatch.setattr(lessons, "digits", lambda: (few, few))
     monkeypatch.setitem(lessons._library, "k", nn)
     first, each, score = lessons.train(number, epochs=2, seed=0)
-    assert 0 < each
-    assert 0 < first
+    assert each > 0
+    assert first > 0
     assert np.isfinite(score)
