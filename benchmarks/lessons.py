@@ -9,11 +9,12 @@ import argparse
 import os
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from .estimators import libraries
 
 Array = np.ndarray[Any, Any]
 
@@ -95,9 +96,8 @@ def in_keras(keras: Any, encoder: Any, decoder: Any) -> Any:
 
 def pixels_of(keras: Any) -> Any:
     def pixels(x: Any, logits: Any) -> Any:
-        ops = keras.ops
-        each = ops.maximum(logits, 0.0) - logits * x + ops.log1p(ops.exp(-ops.abs(logits)))
-        return ops.sum(each, axis=(1, 2, 3))
+        each = keras.ops.binary_crossentropy(x, logits, from_logits=True)
+        return keras.ops.sum(each, axis=(1, 2, 3))
 
     return pixels
 
@@ -181,24 +181,31 @@ def train(number: str, epochs: int, seed: int) -> tuple[float, float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("tutorials", nargs="*", choices=[*TASKS, []], help="their numbers; by default all")
+    parser.add_argument("tutorials", nargs="*", help=f"of {', '.join(TASKS)}; by default all")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    pools = {name: ProcessPoolExecutor(1, mp_context=get_context("spawn")) for name in ("ours", "Keras")}
+    unknown = [number for number in arguments.tutorials if number not in TASKS]
+    if unknown:
+        parser.error(f"expected numbers of tutorials out of {', '.join(TASKS)}, got {', '.join(unknown)}")
+    if find_spec("keras") is None:
+        parser.error("Keras isn't installed; pip install -e '.[bench]' brings it")
+    pools = libraries()
     named = {name: pool.submit(start, name).result() for name, pool in pools.items()}
     print(f"{' beside '.join(named.values())}: medians of {arguments.rounds} rounds in turns")
     for number in arguments.tutorials or TASKS:
         _, title, epochs = TASKS[number]
         found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in pools}
         for seed in range(arguments.rounds):
-            for name, pool in pools.items():
-                found[name].append(pool.submit(train, number, epochs, seed).result())
-                time.sleep(0.3)
+            for name in list(pools)[:: -1 if seed % 2 else 1]:  # each comes first as often
+                found[name].append(pools[name].submit(train, number, epochs, seed).result())
+                time.sleep(0.3)  # the other's threads fall asleep
         print(f"tutorial {number}, {title}, {epochs} epochs")
-        for name, runs in found.items():
+        for label, runs in zip(("ours", "Keras"), found.values(), strict=True):
             first, each, score = (statistics.median(column) for column in zip(*runs, strict=True))
-            print(f"  {name:6} first epoch {first:6.2f} s, each other {each:7.3f} s   test score {score:.4g}")
-        ratio = statistics.median(a[1] / b[1] for a, b in zip(found["ours"], found["Keras"], strict=True))
+            print(
+                f"  {label:6} first epoch {first:6.2f} s, each other {each:7.3f} s   test score {score:.4g}"
+            )
+        ratio = statistics.median(a[1] / b[1] for a, b in zip(found["ours"], found["theirs"], strict=True))
         print(f"  ours over Keras, an epoch: {ratio:.2f}", flush=True)
     for pool in pools.values():
         pool.shutdown()

@@ -94,3 +94,15 @@ def test_alone_the_serial_form_runs(monkeypatch):
     assert ran() == ("parallel", 1)
     monkeypatch.setattr(crowding, "_until", float("inf"))
     assert ran() == ("serial", 1)
+    with _threads.both_forms():  # a warm-up compiles both, whatever else the machine does
+        assert ran() == ("parallel", 1)
+
+
+def test_calls_are_alike_that_have_like_arrays():
+    """As many multiplications may take another time, as those of a layer and of its gradient do."""
+    x, w = np.ones((8, 4), np.float32), np.ones((4, 6), np.float32)
+    like = _threads._like(max, (x, False, w, 0.1))
+    assert like == _threads._like(max, (x + 1, False, w.copy(), 0.2))
+    assert like != _threads._like(max, (x.T, False, w))
+    assert like != _threads._like(max, (x.astype(np.float64), False, w))
+    assert like != _threads._like(min, (x, False, w))

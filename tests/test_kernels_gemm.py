@@ -110,8 +110,10 @@ def test_threads_do_not_change_the_bits(shape, dtype):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_threads, "_WORTH_SHARING", 2**60)
         alone = kernels.matmul(a, b, relu=True)
-    for _ in range(3):
-        np.testing.assert_array_equal(kernels.matmul(a, b, relu=True), alone)
+        patch.setattr(_threads, "_WORTH_SHARING", 0)
+        patch.setattr(_threads._crowding, "alone", lambda now: False)
+        for _ in range(3):
+            np.testing.assert_array_equal(kernels.matmul(a, b, relu=True), alone)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -96,7 +96,7 @@ def test_an_estimator_of_texts_keeps_its_names():
     y = np.array(["no", "yes"])[INNER]
     figure = viz.decision_boundary(LogisticRegression().fit(POINTS, y), POINTS, y, resolution=5)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["no", "yes"]
-    model, names = LogisticRegression().fit(POINTS, INNER), ("out", "in")
+    model, names = LogisticRegression().fit(POINTS, INNER), np.array(["out", "in"])
     figure = viz.decision_boundary(model, POINTS, INNER, class_names=names, resolution=5)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["out", "in"]
 
@@ -228,7 +228,7 @@ def test_labels_that_do_not_fit_are_refused():
         viz.confusion_matrix([0, 1], [0, 1, 1])
     with pytest.raises(DataError, match="empty"):
         viz.confusion_matrix([], [])
-    with pytest.raises(DataError, match="1 class names"):
+    with pytest.raises(DataError, match="2 in all, got 1"):
         viz.confusion_matrix([0, 1], [0, 1], class_names=["a"])
     with pytest.raises(DataError, match="NaN"):
         viz.confusion_matrix([0, 1], [0.5, np.nan])

@@ -7,7 +7,7 @@ from .content import Entry, Piece, Row, Section, Slope, short
 from .formulas import unicode_math
 from .symbols import Symbols
 
-__all__ = ["chain_section", "single_way"]
+__all__ = ["chain_section", "signed", "single_way"]
 
 _STEPS, _WAYS, _FACTORS = 40, 6, 8  # beyond these nobody reads it
 
@@ -68,13 +68,13 @@ def _entry(leaf: Leaf, trace: Trace, names: Symbols, users: dict[str, list[tuple
             symbols += [" + "] if symbols else []
             factors = list(_factors(way, names))
             symbols += [piece for f in factors for piece in (" · ", f)][1:]
-            numbers.append(" · ".join(_signed(x.slope) for _, x in way))
+            numbers.append(" · ".join(signed(x.slope) for _, x in way))
     else:  # one level of it: the gradients of what the leaf goes into are in the list above
         for step, x in users[leaf.id]:
             assert step.gradient is not None
             symbols += [" + "] if symbols else []
             symbols += [Slope(loss, names.of(step.id)), " · ", _slope(step, x, names)]
-            numbers.append(f"{_signed(step.gradient.final.array.item())} · {_signed(x.slope)}")
+            numbers.append(f"{signed(step.gradient.final.array.item())} · {signed(x.slope)}")
     final = short(leaf.gradient.total.array.item())
     rows = [Row("symbols", tuple(symbols)), Row("numbers", (" + ".join(numbers),)), Row("result", (final,))]
     return Entry(None, (Slope(loss, name),), "", tuple(rows))
@@ -109,7 +109,7 @@ def _slope(step: Step, x: Input, names: Symbols) -> Slope:
     return Slope(names.of(step.id), by)
 
 
-def _signed(x: float | None) -> str:
+def signed(x: float | None) -> str:
     assert x is not None
     text = short(x)
     return f"({text})" if text.startswith("-") else text

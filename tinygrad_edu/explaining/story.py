@@ -8,7 +8,7 @@ import numpy as np
 
 from ..context import SourceLine
 from ..tracing import Gradient, Input, Leaf, Numbers, Source, Step, Trace
-from .chain_rule import chain_section, single_way
+from .chain_rule import chain_section, signed, single_way
 from .content import Array, Code, Entry, Math, Piece, Row, Section, Slope, short, summary
 from .symbols import Symbols
 
@@ -307,15 +307,11 @@ def _worked(step: Step, x: Input, names: Symbols) -> Iterator[Row]:
     mine, rows = names.source(step.inputs[1 - place]), place == 0
     along = "row" if rows else "column"
     pairs = zip(*[(m.array if rows else m.array.T)[0].tolist() for m in (other, arrived)], strict=True)
-    products = [f"{_factor(a)}·{_factor(b)}" for a, b in pairs]
+    products = [f"{signed(a)}·{signed(b)}" for a, b in pairs]
     if 0 < len(products) <= _TERMS:
         how = f"{along} 0 of ", Code(mine), f" times {along} 0 of ", Math(r"\bar{Y}")
         said = f": {' + '.join(products)} = {short(x.gradient.array[0, 0].item())}, "
         yield Row("", (Code(f"{names.source(x)}[0, 0]"), said, *how))
-
-
-def _factor(number: float) -> str:
-    return f"({short(number)})" if number < 0 else short(number)
 
 
 _LONG = 10  # letters of a name that fit into the column of labels

@@ -44,7 +44,7 @@ class Crowding:
         return now < self._until
 
     def shared(self, call: Hashable, seconds: float, now: float, threads: int) -> None:
-        """Take down what a parallel call took; equal calls are those of one kernel with as much work."""
+        """Take down what a parallel call took; equal calls are those of one kernel on like arrays."""
         usual = self._usual.get(call)
         if usual is None:
             if call not in self._usual and len(self._usual) >= _KNOWN:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tinygrad_edu.errors import ArgumentError
 from tinygrad_edu.kernels._crowding import Crowding
 
@@ -153,21 +155,32 @@ def run(
     """
     if _both:
         serial(*arguments)
-    elif work < _WORTH_SHARING or _forked or (_count or get_num_threads()) == 1:
+        return _shared(parallel, arguments)
+    if work < _WORTH_SHARING or _forked or (_count or get_num_threads()) == 1:
         return serial(*arguments)
     began = perf_counter()
-    if _crowding.alone(began):
-        result = serial(*arguments)
-        _crowding.served((parallel, work), perf_counter() - began, get_num_threads())
-        return result
+    if not _crowding.alone(began):
+        return _shared(parallel, arguments)
+    result = serial(*arguments)
+    _crowding.served(_like(parallel, arguments), perf_counter() - began, get_num_threads())
+    return result
+
+
+def _shared(parallel: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     with _one_at_a_time:
         if _state.told != _count:
             _wake()
         began = perf_counter()
         result = parallel(*arguments)
         now = perf_counter()
-        _crowding.shared((parallel, work), now - began, now, get_num_threads())
-        return result
+    if not _both:  # which compiles
+        _crowding.shared(_like(parallel, arguments), now - began, now, get_num_threads())
+    return result
+
+
+def _like(parallel: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what calls have in common that take equally long: the kernel, its arrays' dtypes and shapes."""
+    return parallel, *[(a.dtype, a.shape) for a in arguments if type(a) is np.ndarray]
 
 
 def _wake() -> None:

@@ -104,7 +104,7 @@ def decision_boundary(
     guessed = _Guess(caller, model, one_output(caller, model, np.concatenate([grid, points])), threshold)
     classes = guessed.classes[: len(grid)].reshape(resolution, resolution)
     count = 1 + max(int(guessed.classes.max()), 1, 0 if labels is None else int(labels.max()))
-    names = named(caller, class_names or guessed.names, count)
+    names = named(caller, class_names if len(class_names) else guessed.names, count)
     with our_style():
         from matplotlib.colors import ListedColormap, TwoSlopeNorm
 

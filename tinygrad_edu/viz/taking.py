@@ -64,7 +64,10 @@ def named(caller: str, class_names: Sequence[str], count: int) -> list[str]:
     if len(class_names) == 0:
         return [str(k) for k in range(count)]
     if len(class_names) < count:
-        raise DataError(f"{caller}: {len(class_names)} class names, but labels up to {count - 1}.")
+        raise DataError(
+            f"{caller}: expected a class name for each of the labels 0 to {count - 1}, {count} in all, got "
+            f"{len(class_names)}; add the others, or leave class_names out."
+        )
     return [str(name) for name in class_names]
 
 
