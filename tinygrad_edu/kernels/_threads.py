@@ -155,18 +155,18 @@ def run(
     """
     if _both:
         serial(*arguments)
-        return _shared(parallel, arguments)
+        return _shared(parallel, arguments, work)
     if work < _WORTH_SHARING or _forked or (_count or get_num_threads()) == 1:
         return serial(*arguments)
     began = perf_counter()
     if not _crowding.alone(began):
-        return _shared(parallel, arguments)
+        return _shared(parallel, arguments, work)
     result = serial(*arguments)
-    _crowding.served(_like(parallel, arguments), perf_counter() - began, get_num_threads())
+    _crowding.served(_like(parallel, arguments, work), perf_counter() - began, get_num_threads())
     return result
 
 
-def _shared(parallel: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def _shared(parallel: Callable[..., Any], arguments: tuple[Any, ...], work: int) -> Any:
     with _one_at_a_time:
         if _state.told != _count:
             _wake()
@@ -174,13 +174,18 @@ def _shared(parallel: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         result = parallel(*arguments)
         now = perf_counter()
     if not _both:  # which compiles
-        _crowding.shared(_like(parallel, arguments), now - began, now, get_num_threads())
+        _crowding.shared(_like(parallel, arguments, work), now - began, now, get_num_threads())
     return result
 
 
-def _like(parallel: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return what calls have in common that take equally long: the kernel, its arrays' dtypes and shapes."""
-    return parallel, *[(a.dtype, a.shape) for a in arguments if type(a) is np.ndarray]
+def _like(parallel: Callable[..., Any], arguments: tuple[Any, ...], work: int) -> tuple[Any, ...]:
+    """Return what calls have in common that take equally long.
+
+    The first two arguments tell enough: a matrix, and whether it is transposed; two arrays. Looking at all
+    of them would cost more than 2 µs a call.
+    """
+    looks = [(a.dtype, a.shape) if type(a) is np.ndarray else a is True for a in arguments[:2]]
+    return parallel, work, *looks
 
 
 def _wake() -> None:
